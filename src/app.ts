@@ -1,0 +1,36 @@
+import type { FastifyInstance } from 'fastify'
+import builder from './plugins/builder.js'
+import errors from './plugins/errors.js'
+import openapi from './plugins/openapi.js'
+import reader from './plugins/reader.js'
+import scheduler from './plugins/scheduler.js'
+import validation from './plugins/validation.js'
+import health from './routes/health.js'
+import openapiRoute from './routes/openapi.js'
+import rebuild from './routes/rebuild.js'
+import reportsIndex from './routes/reports-index.js'
+import type { Settings } from './services/settings.js'
+import { furnish, settingsFrom } from './wiring.js'
+
+export interface AppOptions {
+  /** Absent: from the environment and `.env`. */
+  settings?: Settings
+}
+
+/** The whole service as a Fastify plugin: to be listened with, run by fastify-cli, or embedded under a prefix. */
+export default async function app(fastify: FastifyInstance, options: AppOptions): Promise<void> {
+  const parts = furnish(options.settings ?? settingsFrom({}, process.env, process.cwd()))
+  fastify.decorate('reportsIndex', parts.house)
+
+  await fastify.register(errors)
+  await fastify.register(validation)
+  await fastify.register(openapi, parts.openapi)
+  await fastify.register(reader, parts.reader)
+  await fastify.register(builder, parts.builder)
+  await fastify.register(scheduler, parts.scheduler)
+
+  await fastify.register(reportsIndex)
+  await fastify.register(rebuild)
+  await fastify.register(health)
+  await fastify.register(openapiRoute)
+}

@@ -1,0 +1,71 @@
+import { BaseScanner } from './scan/base-scanner.js'
+import { findOverlaps } from './scan/overlap.js'
+import { realPathWithin } from './scan/real-path.js'
+import { Builder } from './services/builder.js'
+import type { FromBuilder, ToBuilder } from './services/builder-messages.js'
+import { socketLock } from './services/io/lock.js'
+import { manifestFile } from './services/io/manifest-file.js'
+import { makeSelect } from './services/select.js'
+import type { Settings } from './services/settings.js'
+
+/** The builder process: made by the service, told what to do by messages, gone with the service. */
+
+let house: ReturnType<typeof furnish> | undefined
+
+function tell(message: FromBuilder): void {
+  process.send?.(message, undefined, {}, () => {})
+}
+
+function furnish(settings: Settings) {
+  const { bases, manifest, concurrency, timeoutMs, maxDrop } = settings
+  const now = () => Date.now()
+  const select = makeSelect(settings.include, settings.exclude)
+  const limit = Math.max(1, Math.floor(concurrency / bases.length))
+  const scanners = bases.map((base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now }))
+  const builder = new Builder({
+    scanners,
+    overlaps: () => findOverlaps(bases),
+    select,
+    maxDrop,
+    concurrency,
+    manifest: manifestFile(
+      manifest,
+      bases.map(({ root }) => root)
+    ),
+    lock: socketLock(realPathWithin(manifest)),
+    now,
+    progress: (progress) => tell({ type: 'progress', progress }),
+    warn: (message) => tell({ type: 'warn', message })
+  })
+  return { scanners, builder }
+}
+
+async function answer(message: Exclude<ToBuilder, { type: 'settings' }>): Promise<FromBuilder> {
+  if (!house) throw new Error('no settings yet')
+  const { id } = message
+  if (message.type === 'build') {
+    const { snapshot, ...built } = await house.builder.build(message.job)
+    const handOver = message.handOver || built.notWritten !== undefined
+    return { type: 'built', id, built: handOver ? { ...built, snapshot } : built }
+  }
+  for (const scanner of house.scanners) {
+    const base = scanner.base.name
+    const rels = message.paths.filter((path) => path.base === base).map(({ rel }) => rel)
+    const rel = await scanner.findEscape(rels)
+    if (rel !== undefined) return { type: 'checked', id, escape: { base, rel } }
+  }
+  return { type: 'checked', id }
+}
+
+process.on('message', (message: ToBuilder) => {
+  if (message.type === 'settings') {
+    house = furnish(message.settings)
+    return
+  }
+  answer(message).then(tell, (error: unknown) => {
+    const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
+    tell({ type: 'failed', id: message.id, message: told })
+  })
+})
+process.on('disconnect', () => process.exit(0))
+process.on('SIGINT', () => {}) // a terminal sends it to both; the service decides

@@ -1,0 +1,102 @@
+import type { BuildResult, Progress } from '../schemas/rebuild.js'
+import { UnknownBase } from '../services/errors.js'
+import type { Settings } from '../services/settings.js'
+import { builderProcess } from '../wiring.js'
+import { printable } from './terminal.js'
+
+export interface BuildFlags {
+  full: boolean
+  acceptRemovals: string[]
+}
+
+/** A build that takes longer tells how far it has come, off a terminal, so often; milliseconds. */
+const PLAIN_PROGRESS_MS = 10_000
+const WARNINGS_SHOWN = 20
+
+/**
+ * One build in a builder process of its own.
+ * @returns the exit code
+ */
+export async function buildCommand(
+  settings: Settings,
+  { full, acceptRemovals }: BuildFlags
+): Promise<number> {
+  for (const name of acceptRemovals) {
+    if (!settings.bases.some((base) => base.name === name)) throw new UnknownBase(name)
+  }
+  const shown = showProgress()
+  const builder = builderProcess(settings, {
+    progress: shown.tell,
+    warn: (message) => process.stderr.write(`${message}\n`)
+  })
+  const stop = () => {
+    builder.stop()
+    process.exit(1)
+  }
+  process.once('SIGTERM', stop).once('SIGINT', stop)
+  try {
+    const { result, notWritten } = await builder.build(
+      { mode: full ? 'full' : 'incremental', paths: [], acceptRemovals },
+      false
+    )
+    shown.end()
+    process.stdout.write(summary(result))
+    if (notWritten === undefined) return 0
+    process.stderr.write(`the manifest could not be written (${notWritten}): ${settings.manifest}\n`)
+    return 1
+  } finally {
+    shown.end()
+    builder.stop()
+  }
+}
+
+function summary({
+  count,
+  added,
+  updated,
+  removed,
+  filesRead,
+  skippedLinks,
+  durationMs,
+  bases,
+  warnings
+}: BuildResult): string {
+  const lines = [
+    `${count} reports: ${added} added, ${updated} updated, ${removed} removed; ` +
+      `${filesRead} read, ${(durationMs / 1000).toFixed(2)} s`
+  ]
+  const width = Math.max(...bases.map(({ name }) => name.length))
+  for (const base of bases) {
+    const error = base.error === null ? '' : `: ${base.error}`
+    lines.push(`  ${base.name.padEnd(width)}  ${String(base.count).padStart(7)}  ${base.status}${error}`)
+  }
+  if (skippedLinks > 0) lines.push(`${skippedLinks} symbolic links were not followed`)
+  if (warnings.length > 0) lines.push(warnings.length === 1 ? '1 warning' : `${warnings.length} warnings`)
+  for (const { code, base, rel, line, message } of warnings.slice(0, WARNINGS_SHOWN)) {
+    lines.push(printable(`  ${code}  ${base}  ${rel}${line === undefined ? '' : `:${line}`}  ${message}`))
+  }
+  if (warnings.length > WARNINGS_SHOWN) lines.push(`  … and ${warnings.length - WARNINGS_SHOWN} more`)
+  return `${lines.join('\n')}\n`
+}
+
+function showProgress(): { tell(progress: Progress): void; end(): void } {
+  const terminal = process.stderr.isTTY
+  let toldAt = performance.now()
+  let open = false
+  return {
+    tell({ step, bases }) {
+      if (!terminal && performance.now() - toldAt < PLAIN_PROGRESS_MS) return
+      toldAt = performance.now()
+      const parts = bases.map(({ name, files, read }) => `${name} ${files} (${read} read)`)
+      const line = `${step}  ${parts.join('  ')}`
+      process.stderr.write(
+        terminal ? `\r\u001b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`
+      )
+      open = terminal
+    },
+    end() {
+      if (open) process.stderr.write('\r\u001b[K')
+      open = false
+    }
+  }
+}

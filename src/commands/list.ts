@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs'
+import { Value } from '@sinclair/typebox/value'
+import type { Entry } from '../schemas/entry.js'
+import { Filter, type Listing } from '../schemas/listing.js'
+import { SettingError } from '../services/errors.js'
+import { absence } from '../services/io/manifest-file.js'
+import { filterEntries } from '../services/listing.js'
+import { openManifest } from '../services/manifest.js'
+import type { Settings } from '../services/settings.js'
+import { columns, printable } from './terminal.js'
+
+export interface ListFlags {
+  json: boolean
+  in: string[] | undefined
+  type: string[] | undefined
+  q: string | undefined
+  from: string | undefined
+  to: string | undefined
+  limit: string | undefined
+}
+
+/**
+ * The listing from the manifest.
+ * @returns the exit code
+ */
+export function listCommand(settings: Settings, flags: ListFlags): number {
+  const filter = filterOf(flags)
+  const reports = readListing(settings.manifest)
+  if (typeof reports === 'string') {
+    process.stderr.write(
+      `no usable manifest at ${settings.manifest}: ${reports}; "reports-index build" makes one\n`
+    )
+    return 1
+  }
+  const matching = filterEntries(reports, filter)
+  const shown = matching.slice(0, filter.limit)
+  if (flags.json) {
+    process.stdout.write(
+      `${JSON.stringify({ total: matching.length, count: shown.length, reports: shown })}\n`
+    )
+    return 0
+  }
+  const rows = shown.map(({ date, type, base, rel, title }) => [date, type, base, rel, title].map(printable))
+  process.stdout.write(
+    process.stdout.isTTY ? columns(rows) : rows.map((row) => `${row.join('\t')}\n`).join('')
+  )
+  return 0
+}
+
+function filterOf({ json: _json, in: base, limit, ...rest }: ListFlags): Filter {
+  const given = { ...rest, base, limit: limit === undefined ? undefined : Number(limit) }
+  const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
+  if (Value.Check(Filter, filter)) return filter
+  const error = Value.Errors(Filter, filter).First()
+  const name = error?.path.slice(1).split('/')[0] ?? ''
+  const allowed = name === 'limit' ? 'a whole number from 1 to 10000' : 'a day, YYYY-MM-DD'
+  throw new SettingError(`--${name} is ${JSON.stringify(given[name as 'limit'])}; allowed: ${allowed}`)
+}
+
+function readListing(path: string): Entry[] | string {
+  try {
+    const opened = openManifest(readFileSync(path))
+    if (!opened) return 'it does not match its digest or its schema'
+    const listing: Listing = JSON.parse(opened.snapshot.body.toString('utf8'))
+    return listing.reports
+  } catch (error) {
+    return absence(error).reason
+  }
+}

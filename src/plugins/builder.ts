@@ -1,0 +1,75 @@
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import type { BaseStatus } from '../schemas/base-status.js'
+import type { Progress, ReportPath } from '../schemas/rebuild.js'
+import type { Built } from '../services/builder-messages.js'
+import { type Job, refresh } from '../services/job.js'
+import { Rebuilds } from '../services/rebuilds.js'
+import '../services/decorators.js'
+
+export interface BuilderPluginOptions {
+  /** Makes the builder process. */
+  process: (listen: { progress(progress: Progress): void; warn(message: string): void }) => {
+    build(job: Job, handOver: boolean): Promise<Built>
+    findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
+    stop(): void
+  }
+  baseNames: readonly string[]
+  now: () => number
+}
+
+/** Has the manifest built, by request and by the clock, as `fastify.builder`. */
+export default fp<BuilderPluginOptions>(
+  async function builderPlugin(fastify: FastifyInstance, { process, baseNames, now }) {
+    const log = fastify.log
+    const child = process({
+      progress: (progress) => builder.progress(progress),
+      warn: (message) => log.warn(message)
+    })
+    const tellBases = teller(log)
+    const builder = new Rebuilds({
+      build: (job, handOver) => child.build(job, handOver),
+      findEscape: (paths) => child.findEscape(paths),
+      stop: () => child.stop(),
+      async landed(built, job) {
+        logBuild(log, built, job)
+        tellBases(built.status.bases)
+        await fastify.reader.afterBuild(built)
+      },
+      failed: (error) => log.error(error, error.message),
+      wantsListing: () => !fastify.reader.isReady,
+      baseNames,
+      now
+    })
+    fastify.decorate('builder', builder)
+    fastify.addHook('onReady', async () => {
+      if (!builder.isRunning) builder.request(refresh)
+    })
+    fastify.addHook('preClose', async () => builder.stop())
+  },
+  { name: 'reports-index-builder', dependencies: ['reports-index-reader'], fastify: '5.x' }
+)
+
+function logBuild(log: FastifyBaseLogger, { result, notWritten }: Built, job: Job): void {
+  const { count, added, updated, removed, durationMs, warnings } = result
+  const line = `build: ${count} reports (+${added} ~${updated} -${removed}) in ${Math.round(durationMs)} ms`
+  const facts = { mode: job.mode, count, added, updated, removed, durationMs, warnings: warnings.length }
+  if (notWritten !== undefined)
+    log.error({ ...facts, code: notWritten }, `${line}; the manifest could not be written (${notWritten})`)
+  else if (added + updated + removed > 0) log.info(facts, line)
+  else log.debug(facts, line)
+}
+
+/** Tells how the bases are, once per change. */
+function teller(log: FastifyBaseLogger): (bases: readonly BaseStatus[]) => void {
+  const told = new Map<string, string>()
+  return (bases) => {
+    for (const { name, status, error } of bases) {
+      const before = told.get(name) ?? 'ok'
+      if (before === status) continue
+      told.set(name, status)
+      if (status === 'ok') log.info({ base: name }, `base ${name} is back`)
+      else log.warn({ base: name, status }, `base ${name} is ${status}: ${error}`)
+    }
+  }
+}

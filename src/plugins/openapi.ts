@@ -1,0 +1,57 @@
+import swagger from '@fastify/swagger'
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { BaseStatus } from '../schemas/base-status.js'
+import { Entry, Warning } from '../schemas/entry.js'
+import { ErrorAnswer } from '../schemas/error.js'
+import { Health, Ready } from '../schemas/health.js'
+import { Listing } from '../schemas/listing.js'
+import { Accepted, BuildResult, Progress, RebuildBody, RebuildOverview, Ticket } from '../schemas/rebuild.js'
+
+const SHARED = [
+  Entry,
+  Warning,
+  BaseStatus,
+  ErrorAnswer,
+  Listing,
+  BuildResult,
+  Progress,
+  RebuildBody,
+  Ticket,
+  Accepted,
+  RebuildOverview,
+  Health,
+  Ready
+]
+
+/** The shared schemas, and the OpenAPI description that is made of them and of the routes. */
+export default fp<{ version: string }>(
+  async function openapi(fastify: FastifyInstance, { version }) {
+    for (const schema of SHARED) fastify.addSchema(schema)
+    // A host that describes its own routes describes ours as well.
+    if (fastify.hasDecorator('swagger')) return
+    await fastify.register(swagger, {
+      openapi: {
+        openapi: '3.1.0',
+        info: {
+          title: 'reports-index',
+          version,
+          summary: 'One listing of folders of reports',
+          description: 'A durable index of folders of reports, made outside the request path.',
+          license: { name: 'MIT', identifier: 'MIT' }
+        },
+        servers: [{ url: 'http://127.0.0.1:3000', description: 'Where it listens unless told otherwise' }],
+        tags: [
+          { name: 'listing', description: 'The reports' },
+          { name: 'builds', description: 'Builds of the index' },
+          { name: 'health', description: 'How the service is' }
+        ]
+      },
+      refResolver: {
+        buildLocalReference: (json, _base, _fragment, index) =>
+          (json.$id as string | undefined) ?? `def-${index}`
+      }
+    })
+  },
+  { name: 'reports-index-openapi', fastify: '5.x' }
+)

@@ -1,0 +1,37 @@
+import type { FastifyInstance } from 'fastify'
+import fp from 'fastify-plugin'
+import { type ManifestView, Reader } from '../services/reader.js'
+import '../services/decorators.js'
+
+export interface ReaderPluginOptions {
+  view: ManifestView
+  /** The manifest and its companion are looked at so often without a request, in milliseconds. */
+  lookMs: number
+}
+
+/** Serves the manifest's listing as `fastify.reader`. */
+export default fp<ReaderPluginOptions>(
+  async function readerPlugin(fastify: FastifyInstance, { view, lookMs }) {
+    const reader = new Reader({
+      view,
+      liveScan: () => fastify.builder.listing(),
+      onUnusable(state, reason) {
+        fastify.log.warn({ manifest: state }, `the manifest can not be used: ${reason}`)
+        if (state !== 'late') fastify.builder.mend()
+      }
+    })
+    fastify.decorate('reader', reader)
+    let timer: NodeJS.Timeout | undefined
+    fastify.addHook('onReady', async () => {
+      await reader.refreshAll()
+      timer = setInterval(() => {
+        reader
+          .refreshAll()
+          .catch((error: unknown) => fastify.log.error(error, 'looking at the manifest failed'))
+      }, lookMs)
+      timer.unref()
+    })
+    fastify.addHook('onClose', async () => clearInterval(timer))
+  },
+  { name: 'reports-index-reader', fastify: '5.x' }
+)

@@ -1,0 +1,67 @@
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { type Health, HealthQuery } from '../schemas/health.js'
+import { json, problem } from './answers.js'
+import '../services/decorators.js'
+
+const healthSchema = {
+  tags: ['health'],
+  operationId: 'getHealth',
+  summary: 'How the service, the manifest and the bases are',
+  description: 'From memory alone: no disk is looked at.',
+  security: [],
+  querystring: HealthQuery,
+  response: {
+    200: json('The process can answer', 'Health'),
+    400: problem('A bad parameter'),
+    503: json('Degraded, and asked strictly', 'Health')
+  }
+}
+
+const readySchema = {
+  tags: ['health'],
+  operationId: 'getReady',
+  summary: 'Whether a listing can be served without a scan',
+  security: [],
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: {
+    200: json('It can', 'Ready'),
+    400: problem('An unknown parameter'),
+    503: json('Not yet', 'Ready')
+  }
+}
+
+/** Health checks, from memory alone. */
+export default async function health(fastify: FastifyInstance): Promise<void> {
+  fastify.get<{ Querystring: HealthQuery }>('/health', { schema: healthSchema }, async (request, reply) => {
+    const answer = healthOf(fastify)
+    if (request.query.strict === 'true' && answer.status !== 'ok') reply.code(503)
+    reply.header('cache-control', 'no-store')
+    return answer
+  })
+
+  fastify.get('/ready', { schema: readySchema }, async (_request, reply) => {
+    const ready = fastify.reader.isReady
+    reply.code(ready ? 200 : 503).header('cache-control', 'no-store')
+    return { ready }
+  })
+}
+
+function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: FastifyInstance): Health {
+  const now = reportsIndex.now()
+  const manifest = reader.manifestHealth(now)
+  const bases = reportsIndex.settings.bases.map(({ name }) => reader.baseHealth(name))
+  const told = builder.health(nextRefreshAt())
+  const wrong =
+    manifest.status !== 'ok' ||
+    told.lastError !== null ||
+    bases.some(({ status }) => status === 'unavailable' || status === 'suspect')
+  return {
+    status: wrong ? 'degraded' : 'ok',
+    version: reportsIndex.version,
+    uptimeSeconds: Math.max(0, Math.round((now - reportsIndex.startedAt) / 100) / 10),
+    manifest,
+    bases,
+    builder: told
+  }
+}

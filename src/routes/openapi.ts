@@ -1,0 +1,21 @@
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import '@fastify/swagger'
+
+const schema = {
+  tags: ['health'],
+  operationId: 'getOpenapi',
+  summary: 'This description',
+  security: [],
+  response: {
+    200: {
+      description: 'OpenAPI 3.1',
+      content: { 'application/json': { schema: Type.Object({}, { additionalProperties: true }) } }
+    }
+  }
+}
+
+/** The description of this service. */
+export default async function openapi(fastify: FastifyInstance): Promise<void> {
+  fastify.get('/openapi.json', { schema }, async () => fastify.swagger())
+}

@@ -1,0 +1,91 @@
+import { randomUUID } from 'node:crypto'
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { type BuildResult, RebuildBody, RebuildQuery } from '../schemas/rebuild.js'
+import type { Built } from '../services/builder-messages.js'
+import { NotFound, NotWritten } from '../services/errors.js'
+import { jobFor } from '../services/job.js'
+import { Tickets } from '../services/tickets.js'
+import { json, problem, retryAfter } from './answers.js'
+import '../services/decorators.js'
+
+const location = Type.String({ description: 'Where the build is told of', examples: ['/rebuild/7f1c…'] })
+
+const postSchema = {
+  tags: ['builds'],
+  operationId: 'postRebuild',
+  summary: 'Look at the bases, now',
+  description:
+    'What was on disk before the request was sent is in every listing that is served after the answer. Requests that ' +
+    'come while a build runs share the next one.',
+  security: [],
+  querystring: RebuildQuery,
+  body: RebuildBody,
+  response: {
+    200: json('The build that covers this request has landed', 'BuildResult'),
+    202: json('The build was asked for', 'Accepted', { Location: location }),
+    400: problem('A bad body, an unknown base, or a path that leaves its base; nothing was built'),
+    413: problem('The body is too large'),
+    415: problem('The body is not JSON'),
+    503: problem('The manifest could not be written, or the builder failed', retryAfter)
+  }
+}
+
+const overviewSchema = {
+  tags: ['builds'],
+  operationId: 'getRebuilds',
+  summary: 'The running and the last build of this process',
+  security: [],
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: { 200: json('How the builds are', 'RebuildOverview'), 400: problem('An unknown parameter') }
+}
+
+const ticketSchema = {
+  tags: ['builds'],
+  operationId: 'getRebuild',
+  summary: 'A build that was asked for without waiting',
+  security: [],
+  params: Type.Object({ id: Type.String({ description: 'The id that POST /rebuild gave' }) }),
+  querystring: Type.Object({}, { additionalProperties: false }),
+  response: { 200: json('Where it stands', 'Ticket'), 404: problem('No such id is known in this process') }
+}
+
+/** Builds by request. */
+export default async function rebuild(fastify: FastifyInstance): Promise<void> {
+  const { builder, reportsIndex } = fastify
+  const tickets = new Tickets(reportsIndex.now)
+
+  fastify.post<{ Body: RebuildBody; Querystring: RebuildQuery }>(
+    '/rebuild',
+    {
+      schema: postSchema,
+      preValidation: async (request) => {
+        request.body ??= {}
+      }
+    },
+    async (request, reply) => {
+      const job = jobFor(request.body)
+      await builder.check(job)
+      const place = builder.request(job)
+      const done = place.done.then(resultOf)
+      if (request.query.wait !== 'false') return await done
+      const id = randomUUID()
+      tickets.note(id, place, done)
+      return reply.code(202).header('location', `${fastify.prefix}/rebuild/${id}`).send({ id })
+    }
+  )
+
+  fastify.get('/rebuild', { schema: overviewSchema }, async () => builder.overview())
+
+  fastify.get<{ Params: { id: string } }>('/rebuild/:id', { schema: ticketSchema }, async (request) => {
+    const ticket = tickets.find(request.params.id)
+    if (!ticket) throw new NotFound('there is no such rebuild, or it ended long ago')
+    const progress = builder.runningProgress
+    return ticket.state === 'running' && progress ? { ...ticket, progress } : ticket
+  })
+}
+
+function resultOf({ result, notWritten }: Built): BuildResult {
+  if (notWritten !== undefined) throw new NotWritten(notWritten)
+  return result
+}

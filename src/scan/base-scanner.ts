@@ -1,0 +1,169 @@
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, join } from 'node:path'
+import type { Warning } from '../schemas/entry.js'
+import type { Look } from '../services/reconcile.js'
+import { type Select, selects } from '../services/select.js'
+import type { Base } from '../services/settings.js'
+import { statusPathOf } from '../services/status.js'
+import type { Tracked, Trackeds } from '../services/tracked.js'
+import { describeFault, faultCode, isGone } from './faults.js'
+import { Gate, Silence } from './gate.js'
+import { asyncHands, type Hands, syncHands } from './hands.js'
+import { fileSystemOf, isLocal, readMounts } from './mounts.js'
+import { isWithin, realPathWithin } from './real-path.js'
+import { trustIn } from './trust.js'
+import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
+
+export interface ScannerOptions {
+  base: Base
+  select: Select
+  /** Absolute path of the manifest: neither it nor its companions are reports. */
+  manifest: string
+  /** File calls at once, where they can hang. */
+  limit: number
+  timeoutMs: number
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+/** What a look at single files found, by rel: a tracked entry, or undefined where there is no report. */
+export interface PathsLook {
+  found: Map<string, Tracked | undefined>
+  warnings: Warning[]
+}
+
+type Calls = <R>(call: () => Promise<R>) => Promise<R>
+
+/** One base as the builder sees it. It remembers which answers the base owes. */
+export class BaseScanner {
+  readonly base: Base
+  readonly #options: ScannerOptions
+  readonly #gate: Gate
+  counts: Counts = { folders: 0, files: 0, read: 0 }
+
+  constructor(options: ScannerOptions) {
+    this.base = options.base
+    this.#options = options
+    this.#gate = new Gate(options.limit, options.timeoutMs)
+  }
+
+  /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
+  get remote(): boolean {
+    return !isLocal(realPathWithin(this.base.root))
+  }
+
+  /** Looks at the whole base. */
+  async scan(known: Trackeds, full: boolean): Promise<Look> {
+    this.counts = { folders: 0, files: 0, read: 0 }
+    try {
+      return { scan: await this.#with((options) => walk(options), known, full) }
+    } catch (error) {
+      return { unavailable: this.#reason(error) }
+    }
+  }
+
+  /** Looks at these files alone. */
+  async look(rels: readonly string[], known: Trackeds): Promise<PathsLook | { unavailable: string }> {
+    try {
+      return await this.#with((options, calls) => this.#lookAtAll(rels, options, calls), known, true)
+    } catch (error) {
+      return { unavailable: this.#reason(error) }
+    }
+  }
+
+  /** The first of these paths that leads out of the base through a link; undefined too where the base is silent. */
+  async findEscape(rels: readonly string[]): Promise<string | undefined> {
+    try {
+      return await this.#with(
+        async ({ root }, calls) => {
+          const top = await realPathOf(root, calls)
+          for (const rel of rels) if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
+          return undefined
+        },
+        new Map(),
+        false
+      )
+    } catch (error) {
+      this.#reason(error)
+      return undefined
+    }
+  }
+
+  async #lookAtAll(
+    rels: readonly string[],
+    options: WalkOptions,
+    calls: Calls | undefined
+  ): Promise<PathsLook> {
+    const look: PathsLook = { found: new Map(), warnings: [] }
+    const top = await realPathOf(options.root, calls)
+    await Promise.all(
+      rels.map(async (rel) => {
+        look.found.set(rel, undefined)
+        if (!selects(options.select, rel) || options.isOwn(rel)) return
+        const path = join(top, rel)
+        if ((await realPathOf(path, calls)) !== path) return
+        const { tracked, warnings } = await lookAt(rel, options)
+        look.found.set(rel, tracked)
+        look.warnings.push(...warnings)
+      })
+    )
+    return look
+  }
+
+  /** Does work on the base with the hands that fit its file system. */
+  async #with<T>(
+    work: (options: WalkOptions, calls: Calls | undefined) => Promise<T>,
+    known: Trackeds,
+    full: boolean
+  ): Promise<T> {
+    const mounts = readMounts()
+    const root = realPathWithin(this.base.root, mounts)
+    const local = isLocal(root, mounts)
+    const optionsFor = (hands: Hands): WalkOptions => ({
+      base: this.base.name,
+      root,
+      hands,
+      parallel: !local,
+      select: this.#options.select,
+      trust: trustIn(fileSystemOf(root, mounts), local, this.#options.now()),
+      isOwn: this.#ownFiles(root),
+      known,
+      full,
+      counts: this.counts
+    })
+    if (local) return await work(optionsFor(syncHands), undefined)
+    return await this.#gate.watch((calls) => work(optionsFor(asyncHands(calls)), calls))
+  }
+
+  /** The manifest, its companion and their temporary files, where they lie in this base. */
+  #ownFiles(root: string): (rel: string) => boolean {
+    const { manifest } = this.#options
+    const folder = realPathWithin(dirname(manifest))
+    if (!isWithin(folder, root)) return () => false
+    const prefix = folder === root ? '' : `${folder.slice(root === '/' ? 1 : root.length + 1)}/`
+    const own = [manifest, statusPathOf(manifest)].map((path) => prefix + basename(path))
+    return (rel) => own.some((path) => rel.startsWith(path) && /^(?:\.\d+)?$/.test(rel.slice(path.length)))
+  }
+
+  #reason(error: unknown): string {
+    if (error instanceof Silence) {
+      const since = this.#gate.silentSince
+      return since === undefined
+        ? `no answer within ${this.#options.timeoutMs / 1000} s`
+        : `no answer since ${new Date(since).toISOString()}; it is looked at again when it has answered`
+    }
+    if (faultCode(error) === undefined) throw error
+    return describeFault(error)
+  }
+}
+
+/** The real path of what may not exist: what is missing stays as it is written. */
+async function realPathOf(path: string, calls: Calls | undefined): Promise<string> {
+  if (!calls) return realPathWithin(path)
+  try {
+    return await calls(() => realpath(path))
+  } catch (error) {
+    if (!isGone(error) || dirname(path) === path) throw error
+    return join(await realPathOf(dirname(path), calls), basename(path))
+  }
+}

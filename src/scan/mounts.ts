@@ -1,0 +1,53 @@
+import { readFileSync } from 'node:fs'
+
+/** File systems of this machine's own disks and memory: they answer, or fail, at once. */
+const LOCAL = new Set(
+  (
+    'ext2 ext3 ext4 xfs btrfs zfs f2fs jfs reiserfs bcachefs nilfs2 tmpfs ramfs rootfs devtmpfs overlay aufs ' +
+    'squashfs erofs iso9660 udf vfat msdos exfat ntfs ntfs3 hfs hfsplus apfs ufs'
+  ).split(' ')
+)
+
+export interface Mount {
+  point: string
+  type: string
+}
+
+/** The mounts of this process, in mounting order; read from the kernel, which answers even when a mount does not. */
+export function readMounts(): Mount[] {
+  try {
+    return parseMounts(readFileSync('/proc/self/mountinfo', 'utf8'))
+  } catch {
+    return []
+  }
+}
+
+export function parseMounts(mountinfo: string): Mount[] {
+  return mountinfo
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => {
+      const fields = line.split(' ')
+      return { point: unescape(fields[4] ?? '/'), type: fields[fields.indexOf('-') + 1] ?? '' }
+    })
+}
+
+function unescape(field: string): string {
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
+}
+
+/** The type of the file system that a path lies on, links not resolved; undefined where the system does not tell. */
+export function fileSystemOf(path: string, mounts: readonly Mount[]): string | undefined {
+  let best: Mount | undefined
+  for (const mount of mounts) {
+    const inside = mount.point === '/' || path === mount.point || path.startsWith(`${mount.point}/`)
+    if (inside && (!best || mount.point.length >= best.point.length)) best = mount
+  }
+  return best?.type
+}
+
+/** Whether a path lies on a disk of this machine, so that calls on it can not hang. */
+export function isLocal(path: string, mounts: readonly Mount[] = readMounts()): boolean {
+  const type = fileSystemOf(path, mounts)
+  return type !== undefined && LOCAL.has(type)
+}

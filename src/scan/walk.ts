@@ -1,0 +1,197 @@
+import { setImmediate } from 'node:timers/promises'
+import type { Warning } from '../schemas/entry.js'
+import { makeEntry, wantsHead } from '../services/entry.js'
+import { formatOf } from '../services/format.js'
+import type { Scan } from '../services/reconcile.js'
+import type { Select } from '../services/select.js'
+import { type Tracked, type Trackeds, track } from '../services/tracked.js'
+import { describeFault, faultCode, isGone } from './faults.js'
+import type { FileStat, Hands, Name } from './hands.js'
+import type { Trust } from './trust.js'
+
+/** How far a walk has come. */
+export interface Counts {
+  folders: number
+  files: number
+  read: number
+}
+
+/** What a walk needs to know of its base. */
+export interface WalkOptions {
+  base: string
+  /** Absolute path, links resolved. */
+  root: string
+  hands: Hands
+  /** Whether calls go side by side. */
+  parallel: boolean
+  select: Select
+  trust: Trust
+  /** Files of our own, never reports. */
+  isOwn(rel: string): boolean
+  known: Trackeds
+  /** Read every head again. */
+  full: boolean
+  counts: Counts
+}
+
+/** The event loop gets a turn after so many milliseconds of calls that answer at once. */
+const TURN_MS = 20
+
+/** Walks a base and makes or reuses the entry of each report. Only the root's own failure is thrown. */
+export async function walk(options: WalkOptions): Promise<Scan> {
+  const scan: Scan = {
+    entries: new Map(),
+    folders: new Map(),
+    unreadable: [],
+    warnings: [],
+    skippedLinks: 0,
+    filesRead: 0
+  }
+  await new Walk(options, scan).folder('')
+  scan.filesRead = options.counts.read
+  return scan
+}
+
+/** Looks at one file that is said to be a report: undefined where there is none. */
+export async function lookAt(
+  rel: string,
+  options: WalkOptions
+): Promise<{ tracked?: Tracked; warnings: Warning[] }> {
+  const scan: Scan = {
+    entries: new Map(),
+    folders: new Map(),
+    unreadable: [],
+    warnings: [],
+    skippedLinks: 0,
+    filesRead: 0
+  }
+  await new Walk({ ...options, full: true }, scan).file(rel)
+  const tracked =
+    scan.entries.get(rel) ?? (scan.unreadable.includes(rel) ? options.known.get(rel) : undefined)
+  return { ...(tracked && { tracked }), warnings: scan.warnings }
+}
+
+class Walk {
+  #turnAt = performance.now() + TURN_MS
+
+  constructor(
+    readonly options: WalkOptions,
+    readonly scan: Scan
+  ) {}
+
+  async folder(rel: string): Promise<void> {
+    const names = await this.#names(rel)
+    if (!names) return
+    this.scan.folders.set(rel, names.length > 0)
+    this.options.counts.folders++
+    const files: string[] = []
+    const folders: string[] = []
+    for (const name of names) this.#sort(name, rel === '' ? name.name : `${rel}/${name.name}`, files, folders)
+    const filesDone = this.#each(files, (file) => this.file(file))
+    if (!this.options.parallel) await filesDone
+    await Promise.all([filesDone, this.#each(folders, (folder) => this.folder(folder))])
+  }
+
+  async #names(rel: string): Promise<Name[] | undefined> {
+    try {
+      return await this.options.hands.names(this.#path(rel))
+    } catch (error) {
+      if (rel === '' || faultCode(error) === undefined) throw error
+      if (!isGone(error)) this.#unreadable(rel, error)
+      return undefined
+    }
+  }
+
+  #sort({ kind, invalid }: Name, rel: string, files: string[], folders: string[]): void {
+    const { select, isOwn } = this.options
+    if (kind === 'link') {
+      this.scan.skippedLinks++
+    } else if (kind === 'folder' ? select.folder(rel) : kind === 'file' && select.file(rel) && !isOwn(rel)) {
+      if (invalid) this.#warn('invalid-name', rel, 'the name is not valid UTF-8; it is left out')
+      else (kind === 'folder' ? folders : files).push(rel)
+    }
+  }
+
+  async #each(items: string[], work: (item: string) => Promise<void>): Promise<void> {
+    if (this.options.parallel) {
+      await Promise.all(items.map(work))
+      return
+    }
+    for (const item of items) {
+      await work(item)
+      if (performance.now() < this.#turnAt) continue
+      await setImmediate()
+      this.#turnAt = performance.now() + TURN_MS
+    }
+  }
+
+  async file(rel: string): Promise<void> {
+    const { known, full, counts } = this.options
+    const before = known.get(rel)
+    try {
+      const stat =
+        before && !full && !before.recheck ? await this.options.hands.stat(this.#path(rel)) : undefined
+      const tracked = stat && before && this.#isSame(before, stat) ? before : await this.#read(rel)
+      if (tracked) this.#list(rel, tracked)
+    } catch (error) {
+      if (faultCode(error) === undefined) throw error
+      if (!isGone(error)) await this.#keep(rel, error, before)
+    }
+    counts.files++
+  }
+
+  #list(rel: string, tracked: Tracked): void {
+    this.scan.entries.set(rel, tracked)
+    this.scan.warnings.push(...tracked.warnings)
+  }
+
+  #isSame(before: Tracked, stat: FileStat): boolean {
+    const { trust } = this.options
+    return stat.isFile && before.entry.size === stat.size && before.stamp === trust.stamp(stat)
+  }
+
+  async #read(rel: string): Promise<Tracked | undefined> {
+    const { hands, base, trust, counts } = this.options
+    const pdf = formatOf(rel) === 'pdf'
+    const opened = pdf
+      ? { stat: await hands.stat(this.#path(rel)) }
+      : await hands.open(this.#path(rel), (size) => wantsHead(rel, size))
+    const { stat } = opened
+    if (!stat.isFile) return undefined
+    const head = 'head' in opened ? opened.head : undefined
+    if (head) counts.read++
+    const { entry, warnings } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
+    return track(entry, trust.stamp(stat), trust.isFresh(stat), warnings)
+  }
+
+  /** A file that can not be read keeps its last entry; a new one gets an entry from its stat. */
+  async #keep(rel: string, error: unknown, before: Tracked | undefined): Promise<void> {
+    const { hands, base } = this.options
+    this.#unreadable(rel, error)
+    if (before) {
+      this.#list(rel, { ...before, recheck: true })
+      return
+    }
+    try {
+      const stat = await hands.stat(this.#path(rel))
+      if (!stat.isFile) return
+      const { entry } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, undefined)
+      this.#list(rel, track(entry, '', true, []))
+    } catch (statError) {
+      if (faultCode(statError) === undefined) throw statError
+    }
+  }
+
+  #unreadable(rel: string, error: unknown): void {
+    this.scan.unreadable.push(rel)
+    this.#warn('unreadable', rel, describeFault(error))
+  }
+
+  #warn(code: string, rel: string, message: string): void {
+    this.scan.warnings.push({ code, base: this.options.base, rel, message })
+  }
+
+  #path(rel: string): string {
+    return rel === '' ? this.options.root : `${this.options.root === '/' ? '' : this.options.root}/${rel}`
+  }
+}

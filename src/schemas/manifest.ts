@@ -1,0 +1,53 @@
+import { type Static, Type } from '@sinclair/typebox'
+import { BaseStatus } from './base-status.js'
+import { BaseName, Entry, Moment, Warning } from './entry.js'
+
+/** Version of the manifest's format; a reader takes no other. */
+export const MANIFEST_VERSION = 1
+
+const BaseCount = Type.Object({
+  name: BaseName,
+  count: Type.Integer({ minimum: 0 }),
+  root: Type.Optional(Type.String({ description: "A digest of the base's path, to notice that it moved" }))
+})
+export type BaseCount = Static<typeof BaseCount>
+
+/** SHA-256, lower-case hex, of the answer to `GET /reports-index` without parameters. */
+export const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' })
+
+/** The manifest as any program may read it. More keys may stand beside these. */
+export const Manifest = Type.Object({
+  version: Type.Literal(MANIFEST_VERSION),
+  etag: Digest,
+  generatedAt: Moment,
+  count: Type.Integer({ minimum: 0 }),
+  bases: Type.Array(BaseCount),
+  reports: Type.Array(Entry)
+})
+export type Manifest = Static<typeof Manifest>
+
+/** The manifest without its reports. */
+export const ManifestHead = Type.Omit(Manifest, ['reports'])
+export type ManifestHead = Static<typeof ManifestHead>
+
+/** A folder of a network file system whose reports went away without an error, and since when. */
+export const Doubt = Type.Object({ base: BaseName, rel: Type.String(), since: Moment })
+export type Doubt = Static<typeof Doubt>
+
+/** The companion of the manifest: what every build has to tell. */
+export const Status = Type.Object({
+  version: Type.Literal(MANIFEST_VERSION),
+  etag: Digest,
+  startedAt: Moment,
+  checkedAt: Moment,
+  durationMs: Type.Number({ minimum: 0 }),
+  bases: Type.Array(BaseStatus),
+  warnings: Type.Array(Warning),
+  doubts: Type.Optional(Type.Array(Doubt)),
+  settled: Type.Optional(
+    Type.Boolean({
+      description: 'Files that were too fresh to trust when this manifest was written have been read again'
+    })
+  )
+})
+export type Status = Static<typeof Status>

@@ -1,0 +1,189 @@
+import type { BaseCount, Status } from '../schemas/manifest.js'
+import type { Progress, Step } from '../schemas/rebuild.js'
+import { type BaseFound, buildBase, type Scanner } from './base-build.js'
+import { digestOf } from './etag.js'
+import type { Job } from './job.js'
+import { type Known, knownFrom, nothingKnown } from './known.js'
+import { type EncodedManifest, encodeManifest, type OpenedManifest } from './manifest.js'
+import { compareEntries } from './order.js'
+import { type Outcome, outcomeOf, roundMs } from './outcome.js'
+import type { Select } from './select.js'
+import type { Tracked } from './tracked.js'
+
+/** The outside of the builder. */
+export interface BuilderPorts {
+  scanners: readonly Scanner[]
+  /** Bases that overlap another, which are not looked at: the name, and the other's. */
+  overlaps(): Map<string, string>
+  select: Select
+  /** Share of a base's entries that may go at once, 0 to 1. */
+  maxDrop: number
+  /** So many bases are scanned side by side. */
+  concurrency: number
+  manifest: {
+    stamp(): Promise<string>
+    read(): Promise<{ stamp: string; opened?: OpenedManifest }>
+    readStatus(): Promise<Status | undefined>
+    write(bytes: Buffer): Promise<void>
+    writeStatus(status: Status): Promise<void>
+    sweep(): Promise<void>
+  }
+  lock: { hold<T>(work: () => Promise<T>): Promise<T> }
+  /** Milliseconds since 1970. */
+  now(): number
+  progress(progress: Progress): void
+  warn(message: string): void
+}
+
+const PROGRESS_MS = 200
+
+/** Builds the manifest. It remembers the last one, so that a refresh need not read it again. */
+export class Builder {
+  readonly #ports: BuilderPorts
+  #known: Known = nothingKnown
+
+  constructor(ports: BuilderPorts) {
+    this.#ports = ports
+  }
+
+  /** One build. What a base or the disk does to it is told in its outcome, not thrown. */
+  async build(job: Job): Promise<Outcome> {
+    return await this.#ports.lock.hold(async () => {
+      const steps: Step[] = []
+      const startedAt = this.#ports.now()
+      const known = await this.#step('load', steps, () => this.#load())
+      const found = await this.#step('scan', steps, () => this.#scan(known, job, startedAt))
+      const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
+      const notWritten = await this.#step('save', steps, () => this.#save(known, found, made))
+      const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten }
+      const outcome = outcomeOf(known, found, made.snapshot, run)
+      if (notWritten === undefined) await this.#saveStatus(outcome.status)
+      await this.#remember(found, outcome)
+      return outcome
+    })
+  }
+
+  async #step<T>(name: string, steps: Step[], work: () => Promise<T>): Promise<T> {
+    const began = performance.now()
+    const bases = () => this.#ports.scanners.map(({ base, counts }) => ({ name: base.name, ...counts }))
+    const tell = () => this.#ports.progress({ step: name, bases: bases() })
+    const timer = setInterval(tell, PROGRESS_MS)
+    tell()
+    try {
+      return await work()
+    } finally {
+      clearInterval(timer)
+      steps.push({ name, ms: roundMs(performance.now() - began) })
+    }
+  }
+
+  async #load(): Promise<Known> {
+    const { manifest, scanners, select } = this.#ports
+    const status = (await manifest.readStatus()) ?? this.#known.status
+    if (this.#known.stamp !== undefined && this.#known.stamp === (await manifest.stamp())) {
+      return { ...this.#known, status }
+    }
+    const { opened, stamp } = await manifest.read()
+    // The last known entries are worth more than an empty or broken place; it is written again in any case.
+    if (!opened) return { ...this.#known, stamp: undefined, status }
+    const names = scanners.map(({ base }) => base.name)
+    return knownFrom(opened, stamp, status, names, select)
+  }
+
+  async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
+    const { scanners, concurrency, maxDrop } = this.#ports
+    const overlaps = this.#ports.overlaps()
+    // Single files are enough only where the rest is known.
+    const complete = known.stamp !== undefined && scanners.every(({ base }) => known.roots.has(base.name))
+    const mode = job.mode === 'paths' && !complete ? 'incremental' : job.mode
+    const found = new Map(scanners.map(({ base }) => [base.name, undefined as unknown as BaseFound]))
+    const ahead = [...scanners]
+    const work = async (): Promise<void> => {
+      for (let scanner = ahead.shift(); scanner; scanner = ahead.shift()) {
+        const { name, root } = scanner.base
+        const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
+          mode,
+          rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
+          accepted: job.acceptRemovals.includes(name),
+          moved: known.roots.get(name) !== undefined && known.roots.get(name) !== rootDigest(root),
+          overlapped: overlaps.get(name),
+          maxDrop,
+          now: startedAt
+        })
+        found.set(name, part)
+      }
+    }
+    await Promise.all(Array.from({ length: concurrency }, work))
+    return found
+  }
+
+  #encode(known: Known, found: Map<string, BaseFound>, startedAt: number): EncodedManifest {
+    const entries: Tracked[] = []
+    for (const part of found.values()) for (const tracked of part.entries.values()) entries.push(tracked)
+    entries.sort((a, b) => compareEntries(a.entry, b.entry))
+    const bases: BaseCount[] = this.#ports.scanners.map(({ base: { name, root } }) => ({
+      name,
+      count: found.get(name)?.entries.size ?? 0,
+      root: rootDigest(root)
+    }))
+    return encodeManifest(entries, bases, (etag) =>
+      known.snapshot?.etag === etag ? known.snapshot.generatedAt : new Date(startedAt).toISOString()
+    )
+  }
+
+  /** @returns the error's code, where the manifest could not be written */
+  async #save(
+    known: Known,
+    found: Map<string, BaseFound>,
+    made: EncodedManifest
+  ): Promise<string | undefined> {
+    try {
+      if (isNews(known, found, made)) await this.#ports.manifest.write(made.bytes)
+      return undefined
+    } catch (error) {
+      return codeOf(error)
+    } finally {
+      await this.#ports.manifest.sweep().catch(() => {})
+    }
+  }
+
+  async #saveStatus(status: Status): Promise<void> {
+    try {
+      await this.#ports.manifest.writeStatus(status)
+    } catch (error) {
+      this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
+    }
+  }
+
+  async #remember(found: Map<string, BaseFound>, { snapshot, status, notWritten }: Outcome): Promise<void> {
+    this.#known = {
+      stamp: notWritten === undefined ? await this.#ports.manifest.stamp() : undefined,
+      snapshot: { ...snapshot, body: Buffer.alloc(0) },
+      entries: new Map([...found].map(([name, { entries }]) => [name, entries])),
+      roots: new Map(snapshot.bases.map(({ name, root }) => [name, root])),
+      status
+    }
+  }
+}
+
+/** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
+function isNews(known: Known, found: Map<string, BaseFound>, { snapshot }: EncodedManifest): boolean {
+  if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true
+  if (snapshot.bases.length !== known.roots.size) return true
+  if (snapshot.bases.some(({ name, root }) => known.roots.get(name) !== root)) return true
+  for (const [name, { entries }] of found) {
+    const before = known.entries.get(name)
+    for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
+  }
+  return false
+}
+
+/** Tells a base's folder from another without telling its path. */
+function rootDigest(root: string): string {
+  return digestOf(root).slice(0, 16)
+}
+
+function codeOf(error: unknown): string {
+  const { code } = error as { code?: unknown }
+  return typeof code === 'string' ? code : 'unknown error'
+}

@@ -1,0 +1,50 @@
+import { isUtf8 } from 'node:buffer'
+import { labelToName, TextDecoder } from '@exodus/bytes/encoding.js'
+
+/** The first bytes of a file; `cut` where the file goes on behind them. */
+export interface Head {
+  bytes: Buffer
+  cut: boolean
+}
+
+/**
+ * Decodes a head: by its byte-order mark, else as UTF-8. Bytes that do not decode become U+FFFD; the mark is dropped.
+ */
+export function decodeText(head: Head): string {
+  const marked = decodeMarked(head.bytes)
+  return marked ?? head.bytes.toString('utf8')
+}
+
+/** As decodeText, but bytes that are not UTF-8 are read in the charset that the HTML declares. */
+export function decodeHtml(head: Head, declaredCharset: (asciiText: string) => string | undefined): string {
+  const marked = decodeMarked(head.bytes)
+  if (marked !== undefined) return marked
+  if (isUtf8(head.cut ? wholeSequences(head.bytes) : head.bytes)) return head.bytes.toString('utf8')
+  const encoding = encodingFor(declaredCharset(head.bytes.toString('latin1')))
+  return encoding === 'utf-8' ? head.bytes.toString('utf8') : new TextDecoder(encoding).decode(head.bytes)
+}
+
+function decodeMarked(bytes: Buffer): string | undefined {
+  if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return bytes.toString('utf8', 3)
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes)
+  return undefined
+}
+
+// The HTML standard's "change the encoding": a meta can not declare UTF-16, and x-user-defined is windows-1252.
+function encodingFor(label: string | undefined): string {
+  const name = label === undefined ? null : labelToName(label)?.toLowerCase()
+  if (name == null || name === 'replacement' || name.startsWith('utf-16')) return 'utf-8'
+  return name === 'x-user-defined' ? 'windows-1252' : name
+}
+
+// A head may be cut within a character; that alone does not make the file anything but UTF-8.
+function wholeSequences(bytes: Buffer): Buffer {
+  for (let back = 1; back <= 3 && back <= bytes.length; back++) {
+    const byte = bytes[bytes.length - back] as number
+    if (byte < 0x80) return bytes
+    if (byte >= 0xc0)
+      return byte >= (back === 1 ? 0xc0 : back === 2 ? 0xe0 : 0xf0) ? bytes.subarray(0, -back) : bytes
+  }
+  return bytes
+}

@@ -1,0 +1,14 @@
+import type { Reader } from './reader.js'
+import type { Rebuilds } from './rebuilds.js'
+import type { Settings } from './settings.js'
+
+/** What plugins and routes meet through. */
+declare module 'fastify' {
+  interface FastifyInstance {
+    reader: Reader
+    builder: Rebuilds
+    /** When the clock asks for the next refresh, RFC 3339; null without a schedule. */
+    nextRefreshAt(): string | null
+    reportsIndex: { settings: Settings; version: string; startedAt: number; now: () => number }
+  }
+}

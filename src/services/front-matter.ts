@@ -1,0 +1,74 @@
+import matter from 'gray-matter'
+import { YamlError } from './errors.js'
+import { readYamlKeys } from './yaml.js'
+
+const KEYS = ['title', 'date', 'type'] as const
+
+/** The keys of a front matter that an entry is made of, as text; and what does not parse. */
+export interface FrontMatter {
+  title?: string
+  date?: string
+  type?: string
+  /** `line` counts from 1, in the file. */
+  error?: { line: number; message: string }
+}
+
+/**
+ * Splits a text into its front matter and the rest.
+ * @returns the front matter's keys (none where there is no front matter) and the body
+ */
+export function splitFrontMatter(text: string): { matter: FrontMatter; body: string } {
+  const opening = /^---[ \t]*\r?\n/.exec(text)
+  const closing = opening && closingLine(text, opening[0].length)
+  if (!opening || !closing) return { matter: {}, body: text }
+  const block = text.slice(opening[0].length, closing.start)
+  return { matter: readBlock(block), body: text.slice(closing.end) }
+}
+
+/** The next line that is `---` and blanks; its start and the end of its line end. */
+function closingLine(text: string, from: number): { start: number; end: number } | undefined {
+  const marker = /---[ \t]*(?:\r?\n|$)/y
+  for (let start = from; start !== 0; start = text.indexOf('\n', start) + 1) {
+    marker.lastIndex = start
+    if (marker.test(text)) return { start, end: marker.lastIndex }
+  }
+  return undefined
+}
+
+function readBlock(block: string): FrontMatter {
+  try {
+    return parseBlock(block)
+  } catch (error) {
+    if (!(error instanceof YamlError)) throw error
+    const line = 2 + (block.slice(0, error.offset).match(/\n/g)?.length ?? 0)
+    return { error: { line, message: error.message } }
+  }
+}
+
+/*
+ * gray-matter, with its traps closed:
+ * - it evals `---js` and its like: the caller hands over nothing but the block of a plain `---`;
+ * - it caches by text before it parses, errors too, unless options are given: always fresh ones;
+ * - it ends the block at any "\n---": the engine reads the block itself, not gray-matter's cut;
+ * - its search for comments is quadratic in blank lines: it is handed the block without them.
+ */
+function parseBlock(block: string): FrontMatter {
+  const lines = block.split('\n').filter((line) => line.trim() !== '')
+  const { data } = matter(
+    { content: `---\n${lines.join('\n')}` },
+    {
+      language: 'yaml',
+      delimiters: ['---', '\0'],
+      engines: {
+        yaml: () => Object.fromEntries(readYamlKeys(block, KEYS)),
+        javascript: refuse,
+        js: refuse
+      }
+    }
+  )
+  return data
+}
+
+function refuse(): never {
+  throw new YamlError('front matter is data, not code', 0)
+}

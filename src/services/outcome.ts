@@ -1,0 +1,83 @@
+import type { Warning } from '../schemas/entry.js'
+import { MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
+import type { BuildResult, Step } from '../schemas/rebuild.js'
+import type { BaseFound } from './base-build.js'
+import type { Known } from './known.js'
+import type { Snapshot } from './manifest.js'
+
+/** How a build ended: what it has to say, its listing, and why that could not be saved. */
+export interface Outcome {
+  result: BuildResult
+  status: Status
+  snapshot: Snapshot
+  /** The error's code, where the manifest could not be written. */
+  notWritten?: string
+}
+
+/** When a build ran, and how long each step took. */
+export interface Run {
+  /** Milliseconds since 1970. */
+  startedAt: number
+  endedAt: number
+  steps: Step[]
+  notWritten: string | undefined
+}
+
+/** Puts a build's outcome together. */
+export function outcomeOf(
+  known: Known,
+  found: Map<string, BaseFound>,
+  snapshot: Snapshot,
+  run: Run
+): Outcome {
+  const parts = [...found.values()]
+  const told = {
+    etag: snapshot.etag,
+    startedAt: new Date(run.startedAt).toISOString(),
+    durationMs: roundMs(run.steps.reduce((total, { ms }) => total + ms, 0)),
+    bases: parts.map(({ status }) => status),
+    warnings: parts.flatMap(({ warnings }) => warnings).toSorted(compareWarnings)
+  }
+  return {
+    snapshot,
+    result: {
+      ...told,
+      count: snapshot.count,
+      ...difference(known, found),
+      skippedLinks: parts.reduce((total, { skippedLinks }) => total + skippedLinks, 0),
+      filesRead: parts.reduce((total, { filesRead }) => total + filesRead, 0),
+      steps: run.steps
+    },
+    status: {
+      version: MANIFEST_VERSION,
+      ...told,
+      checkedAt: new Date(Math.max(run.startedAt, run.endedAt)).toISOString(),
+      doubts: parts.flatMap(({ doubts }) => doubts),
+      settled: parts.every(({ entries }) => [...entries.values()].every(({ recheck }) => !recheck))
+    },
+    ...(run.notWritten === undefined ? {} : { notWritten: run.notWritten })
+  }
+}
+
+function difference(known: Known, found: Map<string, BaseFound>) {
+  const counts = { added: 0, updated: 0, removed: 0, unchanged: 0 }
+  for (const [name, { entries }] of found) {
+    const before = known.entries.get(name)
+    for (const [rel, { line }] of entries) {
+      const old = before?.get(rel)?.line
+      counts[old === undefined ? 'added' : old === line ? 'unchanged' : 'updated']++
+    }
+  }
+  const before = [...known.entries.values()].reduce((total, { size }) => total + size, 0)
+  return { ...counts, removed: before - counts.updated - counts.unchanged }
+}
+
+function compareWarnings(a: Warning, b: Warning): number {
+  const [left, right] = [a, b].map(({ base, rel, code }) => `${base}\0${rel}\0${code}`) as [string, string]
+  return left < right ? -1 : left > right ? 1 : 0
+}
+
+/** Milliseconds to the microsecond. */
+export function roundMs(ms: number): number {
+  return Math.round(ms * 1000) / 1000
+}

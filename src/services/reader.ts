@@ -1,0 +1,153 @@
+import type { BaseStatus } from '../schemas/base-status.js'
+import type { Health, ManifestState } from '../schemas/health.js'
+import type { Source } from '../schemas/listing.js'
+import type { Status } from '../schemas/manifest.js'
+import type { Snapshot } from './manifest.js'
+import { Queue } from './queue.js'
+
+/** What a reader saw in the manifest's place. */
+export type Seen =
+  | { state: 'ok'; snapshot: Snapshot }
+  | { state: Exclude<ManifestState, 'ok'>; reason: string }
+
+/** The manifest as the serving process sees it. */
+export interface ManifestView {
+  /** Whether what was seen last is still in place; answers at once. */
+  isCurrent(): boolean
+  /** Looks at the manifest's place. */
+  look(): Promise<Seen>
+  /** The companion, if it changed since it was read last. */
+  lookAtStatus(): Status | undefined
+}
+
+/** The outside of the reader. */
+export interface ReaderPorts {
+  view: ManifestView
+  /** One scan whose listing is handed over, shared by all who ask while it runs. */
+  liveScan(): Promise<Snapshot>
+  /** The manifest can not be used: a build should mend it. */
+  onUnusable(state: ManifestState, reason: string): void
+  /** A listing other than the last is served from now on. */
+  onChange?(snapshot: Snapshot): void
+}
+
+/** One listing, ready to be sent. */
+export interface Served {
+  snapshot: Snapshot
+  source: Source
+  /** When the last build that made or confirmed it ended, RFC 3339. */
+  checkedAt: string
+}
+
+/** A manifest replaced under every look is taken as it was seen last. */
+const MOST_LOOKS = 5
+
+/** Serves the manifest's listing. It never looks at a base. */
+export class Reader {
+  readonly #ports: ReaderPorts
+  readonly #looks: Queue<undefined, void>
+  #state: ManifestState = 'missing'
+  #served: Served | undefined
+  #status: Status | undefined
+
+  constructor(ports: ReaderPorts) {
+    this.#ports = ports
+    this.#looks = new Queue(
+      () => this.#look(),
+      () => undefined
+    )
+  }
+
+  /** Whether a listing can be served without a scan. */
+  get isReady(): boolean {
+    return this.#served !== undefined
+  }
+
+  /** The listing as the manifest has it now; else the last good one; else that of a scan. */
+  async current(): Promise<Served> {
+    await this.refresh()
+    if (this.#served) return this.#served
+    const snapshot = await this.#ports.liveScan()
+    if (!this.#served) this.#serve(snapshot, 'live-scan')
+    return { snapshot, source: 'live-scan', checkedAt: this.#checkedAt(snapshot) }
+  }
+
+  /** The listing if nothing needs to be waited for. */
+  currentNow(): Served | undefined {
+    return this.#served && this.#ports.view.isCurrent() ? this.#served : undefined
+  }
+
+  /** Looks at the manifest if it changed. */
+  async refresh(): Promise<void> {
+    for (let looks = 0; looks < MOST_LOOKS && !this.#ports.view.isCurrent(); looks++) {
+      await this.#looks.request(undefined).done
+      if (this.#state === 'late') return
+    }
+  }
+
+  /** Looks at the companion if it changed, and at the manifest. */
+  async refreshAll(): Promise<void> {
+    const status = this.#ports.view.lookAtStatus()
+    if (status) this.adoptStatus(status)
+    await this.refresh()
+  }
+
+  /** Takes what a build has to tell. */
+  adoptStatus(status: Status): void {
+    this.#status = status
+    if (this.#served) this.#served = { ...this.#served, checkedAt: this.#checkedAt(this.#served.snapshot) }
+  }
+
+  /** Takes what a build of this process made: from the manifest, or, where that can not be written, as it is. */
+  async afterBuild({ status, snapshot }: { status: Status; snapshot?: Snapshot }): Promise<void> {
+    this.adoptStatus(status)
+    await this.refresh()
+    if (snapshot && this.#state !== 'ok') this.#serve(snapshot, 'snapshot')
+  }
+
+  /** The manifest as health tells it. */
+  manifestHealth(nowMs: number): Health['manifest'] {
+    const { snapshot, checkedAt } = this.#served ?? {}
+    return {
+      status: this.#state,
+      etag: snapshot?.etag ?? null,
+      count: snapshot?.count ?? null,
+      generatedAt: snapshot?.generatedAt ?? null,
+      checkedAt: checkedAt ?? null,
+      ageSeconds: checkedAt ? Math.max(0, Math.round((nowMs - Date.parse(checkedAt)) / 1000)) : null
+    }
+  }
+
+  /** What the last build said of a base; pending where none has looked at it. */
+  baseHealth(name: string): BaseStatus {
+    const told = this.#status?.bases.find((base) => base.name === name)
+    const count = this.#served?.snapshot.bases.find((base) => base.name === name)?.count ?? 0
+    return { ...(told ?? { name, status: 'pending', scannedAt: null, error: null }), count }
+  }
+
+  async #look(): Promise<void> {
+    const seen = await this.#ports.view.look()
+    const wasLate = this.#state === 'late'
+    this.#state = seen.state
+    if (seen.state === 'ok') {
+      this.#serve(seen.snapshot, 'manifest')
+      return
+    }
+    if (this.#served) this.#served = { ...this.#served, source: 'snapshot' }
+    if (!(wasLate && seen.state === 'late')) this.#ports.onUnusable(seen.state, seen.reason)
+  }
+
+  #serve(snapshot: Snapshot, source: Source): void {
+    const isNew = this.#served?.snapshot.etag !== snapshot.etag
+    this.#served = {
+      snapshot,
+      source: source === 'live-scan' ? 'snapshot' : source,
+      checkedAt: this.#checkedAt(snapshot)
+    }
+    if (isNew) this.#ports.onChange?.(snapshot)
+  }
+
+  #checkedAt({ etag, generatedAt }: Snapshot): string {
+    return this.#status?.etag === etag ? this.#status.checkedAt : generatedAt
+  }
+}

@@ -1,0 +1,143 @@
+import type { Health } from '../schemas/health.js'
+import type { Progress, RebuildOverview, ReportPath } from '../schemas/rebuild.js'
+import type { Built } from './builder-messages.js'
+import { BadPath, BuildFailed, NoListing, NotWritten, Stopping, UnknownBase } from './errors.js'
+import { isBelowBase, type Job, mergeJobs, refresh } from './job.js'
+import type { Snapshot } from './manifest.js'
+import { type Place, Queue } from './queue.js'
+
+/** The outside of the rebuilds. */
+export interface RebuildPorts {
+  /** Does one build; `handOver`: its listing is wanted here. */
+  build(job: Job, handOver: boolean): Promise<Built>
+  findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
+  /** Gives the builder up. */
+  stop(): void
+  /** Takes what a build made, before those who asked for it are answered. */
+  landed(built: Built, job: Job): Promise<void>
+  failed(error: Error): void
+  /** Whether there is no listing to serve, so that a build's own is wanted. */
+  wantsListing(): boolean
+  baseNames: readonly string[]
+  /** Milliseconds since 1970. */
+  now(): number
+}
+
+type Last = NonNullable<RebuildOverview['last']>
+
+/** All builds of this process: by request and by the clock, one at a time. */
+export class Rebuilds {
+  readonly #ports: RebuildPorts
+  readonly #queue: Queue<Job, Built>
+  #running: { startedAt: string; mode: string; progress?: Progress } | undefined
+  #last: Last | undefined
+  #lastDurationMs: number | null = null
+  #stopping = false
+
+  constructor(ports: RebuildPorts) {
+    this.#ports = ports
+    this.#queue = new Queue((job) => this.#build(job), mergeJobs)
+  }
+
+  /** Asks for a build that begins after now. Its place fails where the builder does, not where writing does. */
+  request(job: Job): Place<Built> {
+    return this.#queue.request(job)
+  }
+
+  /**
+   * Checks what a request names.
+   * @throws UnknownBase, or BadPath where a path leads out of its base
+   */
+  async check({ paths, acceptRemovals }: Job): Promise<void> {
+    for (const name of [...paths.map(({ base }) => base), ...acceptRemovals]) {
+      if (!this.#ports.baseNames.includes(name)) throw new UnknownBase(name)
+    }
+    const wrong = paths.find(({ rel }) => !isBelowBase(rel)) ?? (await this.#findEscape(paths))
+    if (wrong)
+      throw new BadPath(`the path ${JSON.stringify(wrong.rel)} is not one below the base ${wrong.base}`)
+  }
+
+  async #findEscape(paths: ReportPath[]): Promise<ReportPath | undefined> {
+    if (paths.length === 0) return undefined
+    try {
+      return await this.#ports.findEscape(paths)
+    } catch (error) {
+      throw new BuildFailed((error as Error).message)
+    }
+  }
+
+  /** The listing of the running build, or of one that is started for it. */
+  async listing(): Promise<Snapshot> {
+    const place = this.#queue.running ?? this.request(refresh)
+    const { snapshot } = await place.done.catch((error: Error) => {
+      throw new NoListing(error.message)
+    })
+    if (!snapshot) throw new NoListing('the build kept it')
+    return snapshot
+  }
+
+  /** Asks for a refresh that mends the manifest. */
+  mend(): void {
+    this.request(refresh)
+  }
+
+  progress(progress: Progress): void {
+    if (this.#running) this.#running.progress = progress
+  }
+
+  overview(): RebuildOverview {
+    return { running: this.#running ?? null, waiting: this.#queue.isWaiting, last: this.#last ?? null }
+  }
+
+  /** The progress of what runs now. */
+  get runningProgress(): Progress | undefined {
+    return this.#running?.progress
+  }
+
+  get isRunning(): boolean {
+    return this.#running !== undefined
+  }
+
+  health(nextRunAt: string | null): Health['builder'] {
+    return {
+      running: this.isRunning,
+      lastDurationMs: this.#lastDurationMs,
+      lastError: this.#last?.error?.message ?? null,
+      nextRunAt
+    }
+  }
+
+  /** Takes no more work, refuses what waits, and gives a running build up. */
+  stop(): void {
+    this.#stopping = true
+    this.#queue.close(new Stopping())
+    this.#ports.stop()
+  }
+
+  async #build(job: Job): Promise<Built> {
+    const moment = () => new Date(this.#ports.now()).toISOString()
+    this.#running = { startedAt: moment(), mode: job.mode }
+    try {
+      const built = await this.#ports.build(job, this.#ports.wantsListing())
+      await this.#ports.landed(built, job)
+      const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
+      this.#last = error
+        ? failure(error, moment())
+        : { state: 'done', endedAt: moment(), result: built.result }
+      this.#lastDurationMs = built.result.durationMs
+      return built
+    } catch (cause) {
+      if (this.#stopping) throw new Stopping()
+      const error = new BuildFailed((cause as Error).message, { cause })
+      this.#last = failure(error, moment())
+      this.#ports.failed(error)
+      throw error
+    } finally {
+      this.#running = undefined
+    }
+  }
+}
+
+function failure({ code, message }: Error & { code: string }, endedAt: string): Last {
+  return { state: 'failed', endedAt, error: { code, message } }
+}

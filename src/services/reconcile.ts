@@ -1,0 +1,123 @@
+import type { BaseStatus } from '../schemas/base-status.js'
+import type { Warning } from '../schemas/entry.js'
+import type { Doubt } from '../schemas/manifest.js'
+import type { Tracked, Trackeds } from './tracked.js'
+
+/** What one look at a whole base found. */
+export interface Scan {
+  entries: Trackeds
+  /** Folders that were listed, the base itself as ''; and whether they held any name. */
+  folders: Map<string, boolean>
+  /** Folders and files below which nothing is known now. */
+  unreadable: string[]
+  warnings: Warning[]
+  skippedLinks: number
+  filesRead: number
+}
+
+/** A base's answer to a build: a scan, or why there is none. */
+export type Look = { scan: Scan } | { unavailable: string }
+
+/** How losses are judged. */
+export interface Judgement {
+  base: string
+  /** Share of a base's entries that may go at once, 0 to 1. */
+  maxDrop: number
+  /** Someone said that what is missing is really gone. */
+  accepted: boolean
+  /** The base lies on a network or FUSE file system, whose folders can come back empty without an error. */
+  remote: boolean
+  /** Doubts of earlier builds about this base. */
+  doubts: readonly Doubt[]
+  /** Now, RFC 3339. */
+  now: string
+}
+
+export interface Reconciled {
+  entries: Trackeds
+  state: BaseStatus['status']
+  error: string | null
+  warnings: Warning[]
+  doubts: Doubt[]
+}
+
+/** So many entries may always go, whatever their share. */
+const SMALL_DROP = 20
+/** A remote folder that went away without an error is believed gone when it is still gone so much later. */
+const DOUBT_MS = 60_000
+
+/** Settles what is listed of a base: what was found, and what is not believed to be gone. */
+export function reconcile(known: Trackeds, look: Look, judgement: Judgement): Reconciled {
+  if ('unavailable' in look) {
+    return {
+      entries: known,
+      state: 'unavailable',
+      error: look.unavailable,
+      warnings: [],
+      doubts: [...judgement.doubts]
+    }
+  }
+  const { scan } = look
+  const entries = new Map(scan.entries)
+  const missing: Tracked[] = []
+  for (const [rel, tracked] of known) {
+    if (entries.has(rel)) continue
+    if (scan.unreadable.some((place) => isBelow(rel, place))) entries.set(rel, tracked)
+    else missing.push(tracked)
+  }
+  const settled: Reconciled = { entries, state: 'ok', error: null, warnings: [...scan.warnings], doubts: [] }
+  if (missing.length === 0 || judgement.accepted || judgement.maxDrop >= 1) return settled
+  if (isTooMuch(missing.length, known.size, scan, judgement))
+    return suspect(settled, missing, known.size, judgement)
+  if (judgement.remote) doubtFolders(settled, missing, scan, judgement)
+  return settled
+}
+
+function isBelow(rel: string, place: string): boolean {
+  return place === '' || rel === place || rel.startsWith(`${place}/`)
+}
+
+function isTooMuch(missing: number, known: number, scan: Scan, { maxDrop }: Judgement): boolean {
+  return scan.entries.size === 0 || (missing >= SMALL_DROP && missing > known * maxDrop)
+}
+
+function suspect(settled: Reconciled, missing: Tracked[], known: number, { base }: Judgement): Reconciled {
+  for (const tracked of missing) settled.entries.set(tracked.entry.rel, tracked)
+  const all = missing.length === known ? `all ${known}` : `${missing.length} of ${known}`
+  return {
+    ...settled,
+    state: 'suspect',
+    error:
+      `${all} reports are missing and stay listed until they are back; if they are really gone, run ` +
+      `reports-index build --accept-removals ${base} (or POST /rebuild with {"acceptRemovals": ["${base}"]})`
+  }
+}
+
+function doubtFolders(settled: Reconciled, missing: Tracked[], scan: Scan, judgement: Judgement): void {
+  const kept = new Map<string, Tracked[]>()
+  for (const tracked of missing) {
+    const folder = goneFolderOf(tracked.entry.rel, scan)
+    if (folder !== undefined) kept.set(folder, [...(kept.get(folder) ?? []), tracked])
+  }
+  for (const [rel, entries] of kept) {
+    const since = judgement.doubts.find((doubt) => doubt.rel === rel)?.since ?? judgement.now
+    if (Date.parse(judgement.now) - Date.parse(since) >= DOUBT_MS) continue
+    for (const tracked of entries) settled.entries.set(tracked.entry.rel, tracked)
+    settled.doubts.push({ base: judgement.base, rel, since })
+    settled.warnings.push({
+      code: 'suspect-folder',
+      base: judgement.base,
+      rel,
+      message: `${entries.length} reports went away with their folder; they stay listed until a build in a minute or later finds them gone again`
+    })
+  }
+}
+
+/** The topmost folder above a report that is not there any more, or that is empty now. */
+function goneFolderOf(rel: string, { folders }: Scan): string | undefined {
+  for (let slash = rel.indexOf('/'); slash !== -1; slash = rel.indexOf('/', slash + 1)) {
+    const folder = rel.slice(0, slash)
+    if (!folders.get(folder)) return folder
+  }
+  return undefined
+}

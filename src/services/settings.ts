@@ -1,0 +1,131 @@
+import { join, resolve } from 'node:path'
+import { type SettingName, SettingTexts, type SettingWords } from '../schemas/settings.js'
+import { SettingError } from './errors.js'
+import { splitGlobs } from './select.js'
+
+/** A named root folder of reports; `root` is absolute, as given, links not resolved. */
+export interface Base {
+  name: string
+  root: string
+}
+
+/** Where the settings' relative paths and defaults start from. */
+export interface Surroundings {
+  cwd: string
+  home: string
+  /** The sample reports' folder. */
+  samples: string
+}
+
+export type Texts = Partial<Record<SettingName, string>>
+
+const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
+const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|(?:.+\.)?localhost)$/i
+
+const decoders = {
+  bases: decodeBases,
+  manifest: (text: string | undefined) => text,
+  refresh: (text: string) => within(durationOf(text), 100, 576 * UNITS.h, 0),
+  include: splitGlobs,
+  exclude: splitGlobs,
+  concurrency: (text: string) => within(Number(text), 1, 512),
+  timeout: (text: string) => within(durationOf(text), 100, 24 * UNITS.h),
+  maxDrop: (text: string) => within(Number.parseFloat(text) / 100, 0, 1),
+  host: (text: string) => (LOOPBACK.test(text) ? text : undefined),
+  port: (text: string) => within(Number(text), 0, 65_535),
+  logLevel: (text: string) => text
+}
+
+/** The settings as the program uses them. */
+export interface Settings {
+  bases: Base[]
+  /** Absolute path. */
+  manifest: string
+  /** Milliseconds; 0: no schedule. */
+  refreshMs: number
+  include: string[]
+  exclude: string[]
+  concurrency: number
+  timeoutMs: number
+  /** A share from 0 to 1. */
+  maxDrop: number
+  host: string
+  port: number
+  logLevel: string
+  /** Whether the bases are the sample reports, since none were named. */
+  samples: boolean
+}
+
+/** The words of one setting. */
+export function wordsOf(name: SettingName): SettingWords & { pattern: string; default?: string } {
+  return SettingTexts.properties[name] as unknown as SettingWords & { pattern: string; default?: string }
+}
+
+export const settingNames = Object.keys(SettingTexts.properties) as SettingName[]
+
+/**
+ * Reads the settings.
+ * @param texts what was given, by setting; what is absent has its default
+ * @throws SettingError that names the setting, the value and what is allowed
+ */
+export function readSettings(texts: Texts, around: Surroundings): Settings {
+  const bases = decode('bases', texts.bases ?? `samples=${around.samples.replaceAll(',', '\\,')}`).map(
+    (base) => ({
+      name: base.name,
+      root: absolute(base.root, around)
+    })
+  )
+  return {
+    bases,
+    manifest: absolute(
+      texts.manifest === undefined
+        ? join(bases[0]?.root ?? '', '_state/reports-index.json')
+        : decode('manifest', texts.manifest),
+      around
+    ),
+    refreshMs: decode('refresh', texts.refresh),
+    include: decode('include', texts.include),
+    exclude: decode('exclude', texts.exclude ?? ''),
+    concurrency: decode('concurrency', texts.concurrency),
+    timeoutMs: decode('timeout', texts.timeout),
+    maxDrop: decode('maxDrop', texts.maxDrop),
+    host: decode('host', texts.host),
+    port: decode('port', texts.port),
+    logLevel: decode('logLevel', texts.logLevel),
+    samples: texts.bases === undefined
+  }
+}
+
+function decode<K extends SettingName>(name: K, given: string | undefined) {
+  const { env, flag, allowed, pattern, default: defaultText } = wordsOf(name)
+  const text = given ?? defaultText ?? ''
+  const value = new RegExp(pattern, 's').test(text) ? decoders[name](text) : undefined
+  if (value === undefined) {
+    throw new SettingError(`${env} (--${flag}) is ${JSON.stringify(text)}; allowed: ${allowed}`)
+  }
+  return value as NonNullable<ReturnType<(typeof decoders)[K]>>
+}
+
+function decodeBases(text: string): Base[] | undefined {
+  const pieces = text.split(/(?<!\\),/).map((part) => part.trim().replaceAll('\\,', ','))
+  const bases: Base[] = []
+  for (const piece of pieces.filter(Boolean)) {
+    const match = /^([A-Za-z0-9._-]{1,64})=(.+)$/s.exec(piece)
+    if (!match || match[2]?.includes('\0') || bases.some(({ name }) => name === match[1])) return undefined
+    bases.push({ name: match[1] as string, root: match[2] as string })
+  }
+  return bases.length > 0 ? bases : undefined
+}
+
+function durationOf(text: string): number {
+  const [, amount, unit] = /^(\d+)(\w+)?$/.exec(text) ?? []
+  return Number(amount) * UNITS[(unit ?? 'ms') as keyof typeof UNITS]
+}
+
+function within(value: number, min: number, max: number, also?: number): number | undefined {
+  return value === also || (value >= min && value <= max) ? value : undefined
+}
+
+function absolute(path: string, { cwd, home }: Surroundings): string {
+  return resolve(cwd, path === '~' || path.startsWith('~/') ? home + path.slice(1) : path)
+}

@@ -1,0 +1,17 @@
+import { Value } from '@sinclair/typebox/value'
+import { Status } from '../schemas/manifest.js'
+
+/** Where the companion of a manifest lies: `NAME.status.json` for `NAME.json`. */
+export function statusPathOf(manifestPath: string): string {
+  return `${manifestPath.replace(/(?<=[^/])\.json$/, '')}.status.json`
+}
+
+/** Reads a companion; undefined where it is not one. */
+export function readStatus(text: string): Status | undefined {
+  try {
+    const status: unknown = JSON.parse(text)
+    return Value.Check(Status, status) ? status : undefined
+  } catch {
+    return undefined
+  }
+}

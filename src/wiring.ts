@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parse as parseDotenv } from 'dotenv'
+import { findOverlaps } from './scan/overlap.js'
+import type { Progress } from './schemas/rebuild.js'
+import { SettingError } from './services/errors.js'
+import { BuilderProcess } from './services/io/builder-process.js'
+import { localManifestView } from './services/io/manifest-view.js'
+import { readSettings, type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
+
+/** Reading the manifest may take so long, in milliseconds. */
+const MANIFEST_LIMIT_MS = 250
+/** The manifest and its companion are looked at so often without a request, in milliseconds. */
+const LOOK_MS = 1000
+
+export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)))
+export const version: string = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version
+
+/** Source and build lie at different depths below the package. */
+function findPackageRoot(folder: string): string {
+  try {
+    if (JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')).name === 'reports-index') return folder
+  } catch {
+    // no package.json here
+  }
+  if (dirname(folder) === folder) throw new Error('the package of reports-index is not complete')
+  return findPackageRoot(dirname(folder))
+}
+
+/**
+ * Settings from flags, the environment and a `.env` file, in this order.
+ * @throws SettingError that names what is wrong
+ */
+export function settingsFrom(flags: Texts, env: NodeJS.ProcessEnv, cwd: string): Settings {
+  const file = readDotenv(cwd)
+  const texts: Texts = {}
+  for (const name of settingNames) {
+    const { env: variable } = wordsOf(name)
+    const text = flags[name] ?? (env[variable] || file[variable] || undefined)
+    if (text !== undefined) texts[name] = text
+  }
+  const settings = readSettings(texts, { cwd, home: homedir(), samples: join(packageRoot, 'samples') })
+  for (const [later, earlier] of findOverlaps(settings.bases)) {
+    throw new SettingError(
+      `REPORTS_INDEX_BASES (--base): the bases ${earlier} and ${later} overlap; allowed: folders that do not lie in one another`
+    )
+  }
+  return settings
+}
+
+function readDotenv(cwd: string): Record<string, string> {
+  try {
+    return parseDotenv(readFileSync(join(cwd, '.env')))
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return {}
+    throw new SettingError(`the file .env can not be read (${code}); allowed: a readable file, or none`)
+  }
+}
+
+/** The real builder process. */
+export function builderProcess(
+  settings: Settings,
+  listen: { progress(progress: Progress): void; warn(message: string): void }
+): BuilderProcess {
+  return new BuilderProcess({ main: new URL('./builder-main.js', import.meta.url), settings, ...listen })
+}
+
+/** Everything real that the plugins are given. */
+export function furnish(settings: Settings) {
+  const now = () => Date.now()
+  return {
+    house: { settings, version, startedAt: now(), now },
+    openapi: { version },
+    reader: { view: localManifestView(settings.manifest, MANIFEST_LIMIT_MS), lookMs: LOOK_MS },
+    builder: {
+      process: (listen: Parameters<typeof builderProcess>[1]) => builderProcess(settings, listen),
+      baseNames: settings.bases.map(({ name }) => name),
+      now
+    },
+    scheduler: { refreshMs: settings.refreshMs, now }
+  }
+}
