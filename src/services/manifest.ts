@@ -25,6 +25,9 @@ import { type Tracked, track } from './tracked.js'
 /** Grows when entries of unchanged files would come out otherwise: they are read again then. */
 export const RULES_VERSION = 1
 
+/** A manifest with any of these is our own, and has to be whole. */
+const OWN_KEYS = ['rules', 'listingBytes', 'files', 'seal']
+
 const HEAD_LIMIT = 1 << 20
 const SEAL_LINE_BYTES = '"seal":"'.length + 64 + '"}\n'.length
 
@@ -94,8 +97,8 @@ function openBraces(listing: Buffer): void {
 }
 
 /**
- * Opens a manifest after checking it against its digests; one that another program laid out anew is checked against
- * its schema, count and digest.
+ * Opens a manifest after checking it against its digests; one that another program made is checked against its schema,
+ * count and digest.
  * @param bytes is taken over and changed
  * @returns undefined where it can not be trusted, for whatever reason
  */
@@ -135,6 +138,7 @@ function countIn(body: Buffer): number {
 
 function openForeign(bytes: Buffer): OpenedManifest | undefined {
   const manifest = parse(bytes.toString('utf8'))
+  if (Object.keys(manifest ?? {}).some((key) => OWN_KEYS.includes(key))) return undefined
   if (!Value.Check(Manifest, manifest) || manifest.count !== manifest.reports.length) return undefined
   const entries = manifest.reports.map((entry) => track(entry, '', true, []))
   const { snapshot } = encodeManifest(entries, manifest.bases, () => manifest.generatedAt)

@@ -15,9 +15,7 @@ const NEVER_FOLDERS = new Set(['_state', 'node_modules'])
 export function makeSelect(include: readonly string[], exclude: readonly string[]): Select {
   const included = matcher(include)
   const excluded = matcher(exclude)
-  const excludedFolder = matcher(
-    exclude.flatMap((glob) => (glob.endsWith('/**') ? [glob, glob.slice(0, -3)] : [glob]))
-  )
+  const excludedFolder = matcher([...exclude, ...exclude.flatMap(folderEmptied)])
   return {
     file: (rel) => {
       const name = nameOf(rel)
@@ -41,6 +39,11 @@ export function selects(select: Select, rel: string): boolean {
 function matcher(globs: readonly string[]): (rel: string) => boolean {
   if (globs.length === 0) return () => false
   return picomatch(globs.map(anchored), { dot: true, nocase: true, nonegate: true, strictSlashes: true })
+}
+
+/** The folder of which a glob takes away all that is in it, so that it need not be walked. */
+function folderEmptied(glob: string): string[] {
+  return glob.endsWith('/**') ? [`/${glob.slice(0, -3).replace(/^\.?\/+/, '')}`] : []
 }
 
 // As in a .gitignore: a slash at the end means a folder, one at the start the base itself.

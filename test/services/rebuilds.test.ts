@@ -1,0 +1,185 @@
+import t from 'tap'
+import type { Built } from '../../src/services/builder-messages.js'
+import { isBelowBase, jobFor, mergeJobs, refresh } from '../../src/services/job.js'
+import { Queue } from '../../src/services/queue.js'
+import { Rebuilds, type RebuildPorts } from '../../src/services/rebuilds.js'
+import { Tickets } from '../../src/services/tickets.js'
+
+/** Jobs that end when they are told to. */
+function stage() {
+  const ends: (() => void)[] = []
+  const began: string[] = []
+  const queue = new Queue<string, string>(
+    (job) => {
+      began.push(job)
+      return new Promise((resolve, reject) => ends.push(() => (job.includes('!') ? reject(new Error(job)) : resolve(job))))
+    },
+    (a, b) => `${a}+${b}`
+  )
+  return { queue, began, end: () => ends.shift()?.() }
+}
+
+t.test('a request joins the job that waits, never the one that runs', async (t) => {
+  const { queue, began, end } = stage()
+  const a = queue.request('a')
+  const b = queue.request('b')
+  const c = queue.request('c')
+  t.equal(b, c)
+  t.equal(a.state, 'running')
+  t.equal(b.state, 'waiting')
+  end()
+  t.equal(await a.done, 'a')
+  t.strictSame(began, ['a', 'b+c'])
+  t.equal(b.state, 'running')
+  end()
+  t.equal(await c.done, 'b+c')
+  t.equal(queue.running, undefined)
+})
+
+t.test('a job that fails fails those who asked for it, and the next one runs', async (t) => {
+  const { queue, end } = stage()
+  const a = queue.request('a!')
+  const b = queue.request('b')
+  end()
+  await t.rejects(a.done, { message: 'a!' })
+  t.equal(a.state, 'failed')
+  end()
+  t.equal(await b.done, 'b')
+})
+
+t.test('a closed queue refuses what waits and what comes', async (t) => {
+  const { queue, began } = stage()
+  queue.request('a')
+  const b = queue.request('b')
+  queue.close(new Error('closing'))
+  await t.rejects(b.done, { message: 'closing' })
+  await t.rejects(queue.request('c').done, { message: 'closing' })
+  t.strictSame(began, ['a'])
+})
+
+t.test('one job covers all that was asked for', async (t) => {
+  const path = { base: 'b', rel: 'a.md' }
+  t.strictSame(jobFor({}), refresh)
+  t.strictSame(jobFor({ paths: [path] }).mode, 'paths')
+  t.strictSame(jobFor({ paths: [path], mode: 'incremental' }).mode, 'incremental')
+  t.strictSame(jobFor({ paths: [path], acceptRemovals: ['b'] }).mode, 'incremental')
+  t.strictSame(mergeJobs(jobFor({ paths: [path] }), jobFor({ mode: 'full', acceptRemovals: ['b', 'b'] })), {
+    mode: 'full',
+    paths: [path],
+    acceptRemovals: ['b']
+  })
+})
+
+t.test('a path stays below its base, or is refused', async (t) => {
+  for (const rel of ['a', 'a/b', '..a/b..', 'a b', 'ü', '...']) t.ok(isBelowBase(rel), rel)
+  for (const rel of ['', '/', '/a', 'a/', 'a//b', '.', './a', 'a/./b', '..', '../a', 'a/../b', 'a/..', 'a\0']) t.notOk(isBelowBase(rel), rel)
+})
+
+const built: Built = {
+  result: {
+    etag: 'e', count: 0, added: 0, updated: 0, removed: 0, unchanged: 0, skippedLinks: 0, filesRead: 0,
+    warnings: [], bases: [], startedAt: '', durationMs: 7, steps: []
+  },
+  status: { version: 1, etag: 'e', startedAt: '', checkedAt: '', durationMs: 7, bases: [], warnings: [] }
+}
+
+function rebuilds(over: Partial<RebuildPorts>): Rebuilds {
+  return new Rebuilds({
+    build: async () => built,
+    findEscape: async () => undefined,
+    stop() {},
+    landed: async () => {},
+    failed() {},
+    wantsListing: () => false,
+    baseNames: ['b'],
+    now: () => 0,
+    ...over
+  })
+}
+
+t.test('an answer comes after the listing was taken over', async (t) => {
+  const order: string[] = []
+  const builds = rebuilds({
+    landed: async () => {
+      await new Promise(setImmediate)
+      order.push('landed')
+    }
+  })
+  await builds.request(refresh).done
+  t.strictSame([...order, 'answered'], ['landed', 'answered'])
+  t.match(builds.overview(), { running: null, waiting: false, last: { state: 'done', result: { durationMs: 7 } } })
+})
+
+t.test('a build that could not be written is an error of the builder, and forgotten after the next good one', async (t) => {
+  let fails = true
+  const builds = rebuilds({ build: async () => (fails ? { ...built, notWritten: 'ENOSPC' } : built) })
+  await builds.request(refresh).done
+  t.match(builds.health(null), { running: false, lastError: 'the manifest could not be written: ENOSPC' })
+  fails = false
+  await builds.request(refresh).done
+  t.match(builds.health(null), { lastError: null })
+})
+
+t.test('a builder that dies fails the build, not the next one', async (t) => {
+  let dies = true
+  const told: string[] = []
+  const builds = rebuilds({
+    build: async () => {
+      if (dies) throw new Error('killed')
+      return built
+    },
+    failed: (error) => told.push(error.message)
+  })
+  await t.rejects(builds.request(refresh).done, { code: 'RI_ERR_BUILD_FAILED', statusCode: 503 })
+  t.strictSame(told, ['the build failed: killed'])
+  dies = false
+  t.equal(await builds.request(refresh).done, built)
+})
+
+t.test('who waits when the service stops is told so', async (t) => {
+  let die: (error: Error) => void = () => {}
+  const builds = rebuilds({
+    build: () => new Promise((_resolve, reject) => (die = reject)),
+    stop: () => die(new Error('given up'))
+  })
+  const running = builds.request(refresh)
+  const waiting = builds.request(refresh)
+  builds.stop()
+  await t.rejects(running.done, { code: 'RI_ERR_STOPPING' })
+  await t.rejects(waiting.done, { code: 'RI_ERR_STOPPING' })
+})
+
+t.test('what a request names is checked before anything is built', async (t) => {
+  const paths = [{ base: 'b', rel: 'l/a.md' }]
+  const builds = rebuilds({ findEscape: async () => paths[0] })
+  await t.rejects(builds.check(jobFor({ paths })), { code: 'RI_ERR_BAD_PATH', message: /"l\/a.md"/ })
+  await t.rejects(builds.check(jobFor({ paths: [{ base: 'b', rel: '../x' }] })), { code: 'RI_ERR_BAD_PATH' })
+  await t.rejects(builds.check(jobFor({ paths: [{ base: 'c', rel: 'x' }] })), { code: 'RI_ERR_UNKNOWN_BASE' })
+  await t.rejects(builds.check(jobFor({ acceptRemovals: ['c'] })), { code: 'RI_ERR_UNKNOWN_BASE' })
+})
+
+t.test('a ticket tells where its build stands, and is kept for 15 minutes after its end', async (t) => {
+  let now = 0
+  const tickets = new Tickets(() => now)
+  const { queue, end } = stage()
+  queue.request('first')
+  const place = queue.request('second')
+  tickets.note('id', place, place.done.then(() => built.result))
+  t.strictSame(tickets.find('id'), { id: 'id', state: 'waiting' })
+  t.equal(tickets.find('other'), undefined)
+  end()
+  await new Promise(setImmediate)
+  t.strictSame(tickets.find('id'), { id: 'id', state: 'running' })
+  end()
+  await place.done
+  await new Promise(setImmediate)
+  t.match(tickets.find('id'), { id: 'id', state: 'done', result: { durationMs: 7 } })
+  now = 15 * 60_000
+  tickets.note('second', place, Promise.reject(Object.assign(new Error('no'), { code: 'X' })))
+  await new Promise(setImmediate)
+  t.match(tickets.find('second'), { state: 'failed', error: { code: 'X', message: 'no' } })
+  t.ok(tickets.find('id'))
+  now++
+  tickets.note('third', place, Promise.resolve(built.result))
+  t.notOk(tickets.find('id'))
+})

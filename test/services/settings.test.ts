@@ -1,0 +1,75 @@
+import t from 'tap'
+import { readSettings, type Texts } from '../../src/services/settings.js'
+
+const around = { cwd: '/work', home: '/home/me', samples: '/opt/a, b/samples' }
+const read = (texts: Texts) => readSettings(texts, around)
+
+t.test('without any setting the samples are served on loopback', async (t) => {
+  t.strictSame(read({}), {
+    bases: [{ name: 'samples', root: '/opt/a, b/samples' }],
+    manifest: '/opt/a, b/samples/_state/reports-index.json',
+    refreshMs: 300_000,
+    include: ['**/*.{md,markdown,html,htm,txt,pdf}'],
+    exclude: [],
+    concurrency: 32,
+    timeoutMs: 30_000,
+    maxDrop: 0.5,
+    host: '127.0.0.1',
+    port: 3000,
+    logLevel: 'info',
+    samples: true
+  })
+})
+
+t.test('bases: several, home folder, relative, commas and equal signs in paths', async (t) => {
+  t.strictSame(read({ bases: ' cloud=~/x ,w.s_1-=rel/dir, eq=/a=b, comma=/a\\,b,h=~,' }).bases, [
+    { name: 'cloud', root: '/home/me/x' },
+    { name: 'w.s_1-', root: '/work/rel/dir' },
+    { name: 'eq', root: '/a=b' },
+    { name: 'comma', root: '/a,b' },
+    { name: 'h', root: '/home/me' }
+  ])
+  t.equal(read({ bases: 'a=/x' }).manifest, '/x/_state/reports-index.json')
+  t.equal(read({ bases: 'a=/x', manifest: '~/m.json' }).manifest, '/home/me/m.json')
+})
+
+t.test('durations, shares, lists', async (t) => {
+  t.match(read({ refresh: '0', timeout: '1500ms', maxDrop: '12.5%', include: '*.{a,b}, c/**', exclude: '' }), {
+    refreshMs: 0,
+    timeoutMs: 1500,
+    maxDrop: 0.125,
+    include: ['*.{a,b}', 'c/**'],
+    exclude: []
+  })
+  t.match(read({ refresh: '0s' }), { refreshMs: 0 })
+  t.match(read({ refresh: '2h' }), { refreshMs: 7_200_000 })
+  t.match(read({ maxDrop: '100%' }), { maxDrop: 1 })
+})
+
+t.test('a bad value is named with its setting and what is allowed, in one line', async (t) => {
+  const bad: [keyof Texts, ...string[]][] = [
+    ['bases', 'x', '=x', 'a=', 'a=/x,a=/y', 'a b=/x', `${'a'.repeat(65)}=/x`, 'a=/x,b', ',', 'a=/x\0'],
+    ['manifest', '', '/x/'],
+    ['refresh', '5', '5 m', '-5m', '5d', 'm', '1.5h', '50ms', '577h', '99999999999h'],
+    ['include', '', ' ', ',', ' , '],
+    ['concurrency', '0', '-1', '1.5', 'x', '513', ''],
+    ['timeout', '0', '0s', '99ms', '25h'],
+    ['maxDrop', '50', '101%', '-1%', '100.5%', '%'],
+    ['host', '', '0.0.0.0', 'example.org', '192.168.1.1', 'a b'],
+    ['port', '-1', '65536', 'x', '80.5'],
+    ['logLevel', 'loud', 'INFO', '']
+  ]
+  for (const [name, ...texts] of bad) {
+    for (const text of texts) {
+      t.throws(
+        () => read({ [name]: text }),
+        { code: 'RI_ERR_SETTING', message: /^\w+ \(--[a-z-]+\) is ".*"; allowed: [^\n]+$/ },
+        `${name} ${JSON.stringify(text)}`
+      )
+    }
+  }
+})
+
+t.test('only loopback can be served without a token', async (t) => {
+  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '::1']) t.equal(read({ host }).host, host)
+})
