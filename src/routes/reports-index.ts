@@ -6,6 +6,7 @@ import { etagOf, namesEtag } from '../services/etag.js'
 import type { Served } from '../services/reader.js'
 import { json, problem, retryAfter } from './answers.js'
 import '../services/decorators.js'
+import { OneOf } from '../schemas/one-of.js'
 
 const answerHeaders = {
   ETag: Type.String({ description: 'Strong: the SHA-256 of the answer', examples: [`"${'0'.repeat(64)}"`] }),
@@ -15,9 +16,7 @@ const answerHeaders = {
     examples: ['Tue, 09 Jun 2026 13:41:56 GMT']
   }),
   Vary: Type.String({ examples: ['Accept-Encoding'] }),
-  'Reports-Index-Source': Type.Unsafe<string>({
-    type: 'string',
-    enum: [...sources],
+  'Reports-Index-Source': OneOf(sources, {
     description: 'The manifest; the last good listing of this process; or a scan for this very answer'
   }),
   'Reports-Index-Checked-At': Type.String({

@@ -1,5 +1,6 @@
 import { type Static, Type } from '@sinclair/typebox'
 import { BaseName, Moment } from './entry.js'
+import { OneOf } from './one-of.js'
 
 export const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
 
@@ -7,9 +8,7 @@ export const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
 export const BaseStatus = Type.Object(
   {
     name: BaseName,
-    status: Type.Unsafe<(typeof baseStates)[number]>({
-      type: 'string',
-      enum: [...baseStates],
+    status: OneOf(baseStates, {
       description:
         'ok; pending: not looked at yet; unavailable: missing, unreachable or silent, its last known entries stay; ' +
         'suspect: it answers, but too many reports are gone to believe it, its last known entries stay'

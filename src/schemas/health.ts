@@ -2,6 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import type { BaseStatus } from './base-status.js'
 import { Moment } from './entry.js'
 import { Digest } from './manifest.js'
+import { OneOf } from './one-of.js'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Union([schema, Type.Null()])
@@ -12,13 +13,11 @@ export type ManifestState = (typeof manifestStates)[number]
 /** The answer to `GET /health`, from memory alone. */
 export const Health = Type.Object(
   {
-    status: Type.Unsafe<'ok' | 'degraded'>({ type: 'string', enum: ['ok', 'degraded'] }),
+    status: OneOf(['ok', 'degraded']),
     version: Type.String(),
     uptimeSeconds: Type.Number({ minimum: 0 }),
     manifest: Type.Object({
-      status: Type.Unsafe<ManifestState>({
-        type: 'string',
-        enum: [...manifestStates],
+      status: OneOf(manifestStates, {
         description:
           'ok; missing; corrupt: it does not match its own digest or schema; unreadable: the file system refuses; ' +
           'late: its file system did not answer in time'
@@ -44,12 +43,7 @@ export type Health = Static<typeof Health>
 export const HealthQuery = Type.Object(
   {
     strict: Type.Optional(
-      Type.Unsafe<'true' | 'false'>({
-        type: 'string',
-        enum: ['true', 'false'],
-        default: 'false',
-        description: 'true: 503 when degraded, for curl -f'
-      })
+      OneOf(['true', 'false'], { default: 'false', description: 'true: 503 when degraded, for curl -f' })
     )
   },
   { additionalProperties: false }

@@ -2,12 +2,11 @@ import { type Static, Type } from '@sinclair/typebox'
 import type { BaseStatus } from './base-status.js'
 import { BaseName, Moment, Rel, type Warning } from './entry.js'
 import { Digest } from './manifest.js'
+import { OneOf } from './one-of.js'
 
 export const MAX_PATHS = 1000
 
-const Mode = Type.Unsafe<'incremental' | 'full'>({
-  type: 'string',
-  enum: ['incremental', 'full'],
+const Mode = OneOf(['incremental', 'full'], {
   description: 'incremental reuses what has not changed; full reads every head again'
 })
 
@@ -32,9 +31,7 @@ export type RebuildBody = Static<typeof RebuildBody>
 export const RebuildQuery = Type.Object(
   {
     wait: Type.Optional(
-      Type.Unsafe<'true' | 'false'>({
-        type: 'string',
-        enum: ['true', 'false'],
+      OneOf(['true', 'false'], {
         default: 'true',
         description: 'true: answer when the build has landed; false: answer at once with an id'
       })
@@ -94,7 +91,7 @@ const states = ['waiting', 'running', 'done', 'failed'] as const
 export const Ticket = Type.Object(
   {
     id: Type.String(),
-    state: Type.Unsafe<(typeof states)[number]>({ type: 'string', enum: [...states] }),
+    state: OneOf(states),
     progress: Type.Optional(Type.Unsafe<Progress>(Type.Ref('Progress'))),
     result: Type.Optional(Type.Unsafe<BuildResult>(Type.Ref('BuildResult'))),
     error: Type.Optional(
@@ -121,7 +118,7 @@ export const RebuildOverview = Type.Object(
     waiting: Type.Boolean({ description: 'Whether another build stands behind the running one' }),
     last: Type.Union([
       Type.Object({
-        state: Type.Unsafe<'done' | 'failed'>({ type: 'string', enum: ['done', 'failed'] }),
+        state: OneOf(['done', 'failed']),
         endedAt: Moment,
         result: Type.Optional(Type.Unsafe<BuildResult>(Type.Ref('BuildResult'))),
         error: Type.Optional(Type.Object({ code: Type.String(), message: Type.String() }))

@@ -58,8 +58,25 @@ t.test('scalars of front matter are the text they were written as', async (t) =>
 })
 
 t.test('what is no text in front matter yields nothing, without a warning', async (t) => {
-  const lines = ['title:', 'title: ~', 'title: null', 'title: NULL', 'title: [a]', 'title: {a: b}', 'title: "  "']
-  const others = ['Title: x', '[title]: x', 'title.x: y', '- title: x', 'just text', '# only a comment', '', '"\\u200b": x']
+  const lines = [
+    'title:',
+    'title: ~',
+    'title: null',
+    'title: NULL',
+    'title: [a]',
+    'title: {a: b}',
+    'title: "  "'
+  ]
+  const others = [
+    'Title: x',
+    '[title]: x',
+    'title.x: y',
+    '- title: x',
+    'just text',
+    '# only a comment',
+    '',
+    '"\\u200b": x'
+  ]
   for (const line of [...lines, ...others]) {
     const { entry, warnings } = look('x.md', matter(line))
     t.equal(entry.title, 'Heading', line)
@@ -202,11 +219,18 @@ t.test('HTML as the HTML standard parses it', async (t) => {
 })
 
 t.test('the metas of an HTML report', async (t) => {
-  const meta = (...attributes: string[]) => entryOf('x.html', attributes.map((each) => `<meta ${each}>`).join(''))
+  const meta = (...attributes: string[]) =>
+    entryOf('x.html', attributes.map((each) => `<meta ${each}>`).join(''))
   t.equal(meta('name=date content=2026-01-02').date, '2026-01-02')
   t.equal(meta('property=DATE content="2026-01-02T03:04Z"').date, '2026-01-02T03:04:00.000Z')
-  t.equal(meta('name=article:published_time content=2026-01-01', 'name=DCTERMS.date content=2026-01-02').date, '2026-01-02')
-  t.equal(meta('name=date content=soon', 'property=article:published_time content=2026-01-03').date, '2026-01-03')
+  t.equal(
+    meta('name=article:published_time content=2026-01-01', 'name=DCTERMS.date content=2026-01-02').date,
+    '2026-01-02'
+  )
+  t.equal(
+    meta('name=date content=soon', 'property=article:published_time content=2026-01-03').date,
+    '2026-01-03'
+  )
   t.equal(meta('name=report-type content=r', 'name=TYPE content="  t  t "').type, 't t')
   t.equal(meta('name=type content=" "', 'name=report-type content=r').type, 'r')
   t.equal(meta('property=type content=r').type, 'html')
@@ -232,13 +256,23 @@ t.test('encodings', async (t) => {
   t.equal(titleOf('x.md', latin('# caf\xe9')), 'caf\ufffd')
   t.equal(titleOf('x.html', latin('<title>caf\xe9</title>')), 'caf\ufffd')
   t.equal(titleOf('x.html', latin('<meta charset=latin1><title>\x93caf\xe9\x94</title>')), '“café”')
-  t.equal(titleOf('x.html', latin('<title>\xcf\xf0</title><meta http-equiv=Content-Type content="text/html; charset=windows-1251">')), 'Пр')
+  t.equal(
+    titleOf(
+      'x.html',
+      latin('<title>\xcf\xf0</title><meta http-equiv=Content-Type content="text/html; charset=windows-1251">')
+    ),
+    'Пр'
+  )
   t.equal(titleOf('x.html', latin('<?xml version="1.0" encoding="iso-8859-2"?><title>\xe8</title>')), 'č')
   t.equal(titleOf('x.html', latin('<meta charset=nonsense><title>\xe9</title>')), '\ufffd')
   t.equal(titleOf('x.html', latin('<meta charset=utf-16><title>\xe9</title>')), '\ufffd')
   t.equal(titleOf('x.html', '<meta charset=latin1><title>é is UTF-8</title>'), 'é is UTF-8')
   const cut = Buffer.concat([Buffer.from('<meta charset=latin1><title>é</title>'), Buffer.from([0xe2, 0x82])])
-  t.equal(titleOf('x.html', cut, true), 'é', 'a character cut at the end of the head makes nothing another charset')
+  t.equal(
+    titleOf('x.html', cut, true),
+    'é',
+    'a character cut at the end of the head makes nothing another charset'
+  )
 })
 
 t.test('nothing is read from a PDF or from an empty file', async (t) => {

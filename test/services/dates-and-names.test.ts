@@ -52,19 +52,33 @@ t.test('a date of front matter or meta', async (t) => {
 
 t.test('whatever a date reads as, it reads as itself again', async (t) => {
   fc.assert(
-    fc.property(fc.date({ noInvalidDate: true, min: new Date(-62135596800000), max: new Date(253402300799999) }), (date) => {
-      return parseDate(date.toISOString()) === date.toISOString() && parseDate(date.toISOString().slice(0, 10)) !== undefined
-    })
+    fc.property(
+      fc.date({ noInvalidDate: true, min: new Date(-62135596800000), max: new Date(253402300799999) }),
+      (date) => {
+        return (
+          parseDate(date.toISOString()) === date.toISOString() &&
+          parseDate(date.toISOString().slice(0, 10)) !== undefined
+        )
+      }
+    )
   )
   t.pass('for 100 moments')
 })
 
 t.test('the calendar is that of Date', async (t) => {
   fc.assert(
-    fc.property(fc.integer({ min: 100, max: 9999 }), fc.integer({ min: 0, max: 13 }), fc.integer({ min: 0, max: 32 }), (y, m, d) => {
-      const date = new Date(Date.UTC(y, m - 1, d))
-      return isDay(y, m, d) === (date.getUTCFullYear() === y && date.getUTCMonth() === m - 1 && date.getUTCDate() === d)
-    })
+    fc.property(
+      fc.integer({ min: 100, max: 9999 }),
+      fc.integer({ min: 0, max: 13 }),
+      fc.integer({ min: 0, max: 32 }),
+      (y, m, d) => {
+        const date = new Date(Date.UTC(y, m - 1, d))
+        return (
+          isDay(y, m, d) ===
+          (date.getUTCFullYear() === y && date.getUTCMonth() === m - 1 && date.getUTCDate() === d)
+        )
+      }
+    )
   )
   t.pass('for 100 triples')
 })
@@ -107,14 +121,17 @@ t.test('a date in the folders above a file', async (t) => {
   for (const [rel, expected] of cases) t.equal(dateInFolders(rel), expected, rel)
 })
 
-t.test('a modification time is rounded down, before 1970 too, and kept within four digits of a year', async (t) => {
-  t.equal(momentOf(1_700_000_000_999_999_999n), '2023-11-14T22:13:20.999Z')
-  t.equal(momentOf(0n), '1970-01-01T00:00:00.000Z')
-  t.equal(momentOf(-1n), '1969-12-31T23:59:59.999Z')
-  t.equal(momentOf(-1_000_000n), '1969-12-31T23:59:59.999Z')
-  t.equal(momentOf(10n ** 21n), '9999-12-31T23:59:59.999Z')
-  t.equal(momentOf(-(10n ** 21n)), '0001-01-01T00:00:00.000Z')
-})
+t.test(
+  'a modification time is rounded down, before 1970 too, and kept within four digits of a year',
+  async (t) => {
+    t.equal(momentOf(1_700_000_000_999_999_999n), '2023-11-14T22:13:20.999Z')
+    t.equal(momentOf(0n), '1970-01-01T00:00:00.000Z')
+    t.equal(momentOf(-1n), '1969-12-31T23:59:59.999Z')
+    t.equal(momentOf(-1_000_000n), '1969-12-31T23:59:59.999Z')
+    t.equal(momentOf(10n ** 21n), '9999-12-31T23:59:59.999Z')
+    t.equal(momentOf(-(10n ** 21n)), '0001-01-01T00:00:00.000Z')
+  }
+)
 
 t.test('a name made readable', async (t) => {
   const cases: [string, string][] = [

@@ -10,7 +10,16 @@ import { track } from '../../src/services/tracked.js'
 const NOW = '2026-06-09T00:00:00.000Z'
 
 function entry(rel: string, over: Partial<Entry> = {}): Entry {
-  return { base: 'b', rel, title: `T ${rel}`, date: '2026-06-09', type: 'markdown', mtime: NOW, size: 1, ...over }
+  return {
+    base: 'b',
+    rel,
+    title: `T ${rel}`,
+    date: '2026-06-09',
+    type: 'markdown',
+    mtime: NOW,
+    size: 1,
+    ...over
+  }
 }
 
 function encode(entries: Entry[]) {
@@ -22,14 +31,24 @@ t.test('a manifest is JSON that another program can read', async (t) => {
   const entries = [entry('a.md'), entry('ü"\n.md')]
   const { bytes, snapshot } = encode(entries)
   const parsed = JSON.parse(bytes.toString())
-  t.match(parsed, { version: 1, etag: snapshot.etag, generatedAt: NOW, count: 2, bases: [{ name: 'b', count: 2 }] })
+  t.match(parsed, {
+    version: 1,
+    etag: snapshot.etag,
+    generatedAt: NOW,
+    count: 2,
+    bases: [{ name: 'b', count: 2 }]
+  })
   t.strictSame(parsed.reports, entries)
 })
 
 t.test('the answer is a slice of the file, and the tag its digest', async (t) => {
   for (const entries of [[], [entry('a.md')], [entry('a.md'), entry('b.md')]]) {
     const { bytes, snapshot } = encode(entries)
-    t.strictSame(JSON.parse(snapshot.body.toString()), { total: entries.length, count: entries.length, reports: entries })
+    t.strictSame(JSON.parse(snapshot.body.toString()), {
+      total: entries.length,
+      count: entries.length,
+      reports: entries
+    })
     t.equal(snapshot.etag, digestOf(snapshot.body))
     t.ok(bytes.includes(snapshot.body.subarray(1, -2)), 'but for its braces')
     const opened = openManifest(Buffer.from(bytes))
@@ -61,15 +80,23 @@ t.test('no single flipped bit passes', async (t) => {
 
 t.test('no truncated or spliced manifest passes, and none throws', async (t) => {
   const { bytes } = encode([entry('a.md'), entry('b.md')])
-  for (let length = 0; length < bytes.length; length++) t.notOk(openManifest(Buffer.from(bytes.subarray(0, length))))
+  for (let length = 0; length < bytes.length; length++)
+    t.notOk(openManifest(Buffer.from(bytes.subarray(0, length))))
   fc.assert(
-    fc.property(fc.nat(bytes.length), fc.nat(bytes.length), fc.uint8Array({ maxLength: 50 }), (from, to, middle) => {
-      const spliced = Buffer.concat([bytes.subarray(0, from), middle, bytes.subarray(to)])
-      return spliced.equals(bytes) || openManifest(spliced) === undefined
-    }),
+    fc.property(
+      fc.nat(bytes.length),
+      fc.nat(bytes.length),
+      fc.uint8Array({ maxLength: 50 }),
+      (from, to, middle) => {
+        const spliced = Buffer.concat([bytes.subarray(0, from), middle, bytes.subarray(to)])
+        return spliced.equals(bytes) || openManifest(spliced) === undefined
+      }
+    ),
     { numRuns: 500 }
   )
-  fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (any) => openManifest(Buffer.from(any)) === undefined))
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 300 }), (any) => openManifest(Buffer.from(any)) === undefined)
+  )
   fc.assert(fc.property(fc.json(), (any) => openManifest(Buffer.from(any)) === undefined))
 })
 
@@ -78,25 +105,35 @@ t.test('a manifest of another version is not taken', async (t) => {
   t.notOk(openManifest(Buffer.from(bytes.toString().replace('"version":1', '"version":2'))))
 })
 
-t.test('a manifest that another program made is taken if its digest, count and schema are right', async (t) => {
-  const { bytes, snapshot } = encode([entry('a.md')])
-  const parsed = JSON.parse(bytes.toString())
-  const { rules, listingBytes, files, seal, ...plain } = parsed
-  const anew = (change: object) => openManifest(Buffer.from(JSON.stringify({ ...plain, ...change }, null, 2)))
-  t.strictSame(anew({})?.snapshot.body, snapshot.body)
-  t.strictSame(anew({ more: 1 })?.snapshot.etag, snapshot.etag)
-  for (const own of [{ rules }, { listingBytes }, { files }, { seal }]) t.notOk(anew(own), 'not one of ours, damaged')
-  t.notOk(anew({ count: 2 }))
-  t.notOk(anew({ etag: '0'.repeat(64) }))
-  t.notOk(anew({ etag: undefined }))
-  t.notOk(anew({ reports: [{ ...entry('a.md'), size: '1' }] }))
-})
+t.test(
+  'a manifest that another program made is taken if its digest, count and schema are right',
+  async (t) => {
+    const { bytes, snapshot } = encode([entry('a.md')])
+    const parsed = JSON.parse(bytes.toString())
+    const { rules, listingBytes, files, seal, ...plain } = parsed
+    const anew = (change: object) =>
+      openManifest(Buffer.from(JSON.stringify({ ...plain, ...change }, null, 2)))
+    t.strictSame(anew({})?.snapshot.body, snapshot.body)
+    t.strictSame(anew({ more: 1 })?.snapshot.etag, snapshot.etag)
+    for (const own of [{ rules }, { listingBytes }, { files }, { seal }])
+      t.notOk(anew(own), 'not one of ours, damaged')
+    t.notOk(anew({ count: 2 }))
+    t.notOk(anew({ etag: '0'.repeat(64) }))
+    t.notOk(anew({ etag: undefined }))
+    t.notOk(anew({ reports: [{ ...entry('a.md'), size: '1' }] }))
+  }
+)
 
 t.test('the order is total: any shuffle of the same entries sorts to the same listing', async (t) => {
   const dates = fc.constantFrom('2026-06-09', '2026-06-09T10:00:00.000Z', '2026-06-10')
   const names = fc.constantFrom('a', 'A', 'ä', '\ufffd', '😀', 'b/c', 'b-c')
   const entries = fc.uniqueArray(
-    fc.record({ base: fc.constantFrom('x', 'y'), rel: names, date: dates, mtime: fc.constantFrom(NOW, '2027-01-01T00:00:00.000Z') }),
+    fc.record({
+      base: fc.constantFrom('x', 'y'),
+      rel: names,
+      date: dates,
+      mtime: fc.constantFrom(NOW, '2027-01-01T00:00:00.000Z')
+    }),
     { selector: ({ base, rel }) => `${base}/${rel}`, maxLength: 14 }
   )
   fc.assert(
@@ -123,15 +160,25 @@ t.test('the order is total: any shuffle of the same entries sorts to the same li
 
 t.test('If-None-Match: lists, any, weak comparison', async (t) => {
   const tag = '"abc"'
-  for (const header of ['"abc"', 'W/"abc"', '*', ' * ', '"x", "abc"', '"x",W/"abc"', '"a,b" , "abc"']) t.ok(namesEtag(header, tag), header)
-  for (const header of [undefined, '', 'abc', '"abcd"', '"x"', '"x"abc"', 'w/"abc"', '"*"']) t.notOk(namesEtag(header, tag), header ?? 'none')
+  for (const header of ['"abc"', 'W/"abc"', '*', ' * ', '"x", "abc"', '"x",W/"abc"', '"a,b" , "abc"'])
+    t.ok(namesEtag(header, tag), header)
+  for (const header of [undefined, '', 'abc', '"abcd"', '"x"', '"x"abc"', 'w/"abc"', '"*"'])
+    t.notOk(namesEtag(header, tag), header ?? 'none')
 })
 
 t.test('the companion lies beside its manifest, and is taken only whole', async (t) => {
   t.equal(statusPathOf('/a/reports-index.json'), '/a/reports-index.status.json')
   t.equal(statusPathOf('/a.json/manifest'), '/a.json/manifest.status.json')
   t.equal(statusPathOf('/a/.json'), '/a/.json.status.json')
-  const status = { version: 1, etag: '0'.repeat(64), startedAt: NOW, checkedAt: NOW, durationMs: 1, bases: [], warnings: [] }
+  const status = {
+    version: 1,
+    etag: '0'.repeat(64),
+    startedAt: NOW,
+    checkedAt: NOW,
+    durationMs: 1,
+    bases: [],
+    warnings: []
+  }
   t.strictSame(readStatus(JSON.stringify(status)), status)
   t.notOk(readStatus(JSON.stringify({ ...status, version: 2 })))
   t.notOk(readStatus('{'))

@@ -94,7 +94,8 @@ t.test('a damaged manifest is told once, and the last good listing stays', async
   const { reader, put, unusable } = stage({ state: 'ok', snapshot: snapshot('a') })
   await reader.current()
   put({ state: 'corrupt', reason: 'no' })
-  for (const time of ['first', 'second']) t.match(await reader.current(), { snapshot: { etag: 'a' }, source: 'snapshot' }, time)
+  for (const time of ['first', 'second'])
+    t.match(await reader.current(), { snapshot: { etag: 'a' }, source: 'snapshot' }, time)
   t.strictSame(unusable, ['corrupt'])
   t.equal(reader.manifestHealth(0).status, 'corrupt')
   put({ state: 'ok', snapshot: snapshot('a') })
@@ -125,12 +126,19 @@ t.test('the companion tells when the listing was confirmed, and how the bases ar
   t.match(await reader.current(), { checkedAt: NOW }, 'not that of another listing')
 })
 
-t.test('a listing that could not be saved is served where there is no manifest, and only there', async (t) => {
-  const unsaved = { status: status('new'), snapshot: snapshot('new') }
-  const without = stage(missing)
-  await without.reader.afterBuild(unsaved)
-  t.match(await without.reader.current(), { snapshot: { etag: 'new' }, source: 'snapshot', checkedAt: LATER })
-  const having = stage({ state: 'ok', snapshot: snapshot('old') })
-  await having.reader.afterBuild(unsaved)
-  t.match(await having.reader.current(), { snapshot: { etag: 'old' }, source: 'manifest' })
-})
+t.test(
+  'a listing that could not be saved is served where there is no manifest, and only there',
+  async (t) => {
+    const unsaved = { status: status('new'), snapshot: snapshot('new') }
+    const without = stage(missing)
+    await without.reader.afterBuild(unsaved)
+    t.match(await without.reader.current(), {
+      snapshot: { etag: 'new' },
+      source: 'snapshot',
+      checkedAt: LATER
+    })
+    const having = stage({ state: 'ok', snapshot: snapshot('old') })
+    await having.reader.afterBuild(unsaved)
+    t.match(await having.reader.current(), { snapshot: { etag: 'old' }, source: 'manifest' })
+  }
+)

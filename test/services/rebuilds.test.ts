@@ -2,7 +2,7 @@ import t from 'tap'
 import type { Built } from '../../src/services/builder-messages.js'
 import { isBelowBase, jobFor, mergeJobs, refresh } from '../../src/services/job.js'
 import { Queue } from '../../src/services/queue.js'
-import { Rebuilds, type RebuildPorts } from '../../src/services/rebuilds.js'
+import { type RebuildPorts, Rebuilds } from '../../src/services/rebuilds.js'
 import { Tickets } from '../../src/services/tickets.js'
 
 /** Jobs that end when they are told to. */
@@ -12,7 +12,9 @@ function stage() {
   const queue = new Queue<string, string>(
     (job) => {
       began.push(job)
-      return new Promise((resolve, reject) => ends.push(() => (job.includes('!') ? reject(new Error(job)) : resolve(job))))
+      return new Promise((resolve, reject) =>
+        ends.push(() => (job.includes('!') ? reject(new Error(job)) : resolve(job)))
+      )
     },
     (a, b) => `${a}+${b}`
   )
@@ -72,13 +74,25 @@ t.test('one job covers all that was asked for', async (t) => {
 
 t.test('a path stays below its base, or is refused', async (t) => {
   for (const rel of ['a', 'a/b', '..a/b..', 'a b', 'ü', '...']) t.ok(isBelowBase(rel), rel)
-  for (const rel of ['', '/', '/a', 'a/', 'a//b', '.', './a', 'a/./b', '..', '../a', 'a/../b', 'a/..', 'a\0']) t.notOk(isBelowBase(rel), rel)
+  for (const rel of ['', '/', '/a', 'a/', 'a//b', '.', './a', 'a/./b', '..', '../a', 'a/../b', 'a/..', 'a\0'])
+    t.notOk(isBelowBase(rel), rel)
 })
 
 const built: Built = {
   result: {
-    etag: 'e', count: 0, added: 0, updated: 0, removed: 0, unchanged: 0, skippedLinks: 0, filesRead: 0,
-    warnings: [], bases: [], startedAt: '', durationMs: 7, steps: []
+    etag: 'e',
+    count: 0,
+    added: 0,
+    updated: 0,
+    removed: 0,
+    unchanged: 0,
+    skippedLinks: 0,
+    filesRead: 0,
+    warnings: [],
+    bases: [],
+    startedAt: '',
+    durationMs: 7,
+    steps: []
   },
   status: { version: 1, etag: 'e', startedAt: '', checkedAt: '', durationMs: 7, bases: [], warnings: [] }
 }
@@ -107,18 +121,25 @@ t.test('an answer comes after the listing was taken over', async (t) => {
   })
   await builds.request(refresh).done
   t.strictSame([...order, 'answered'], ['landed', 'answered'])
-  t.match(builds.overview(), { running: null, waiting: false, last: { state: 'done', result: { durationMs: 7 } } })
+  t.match(builds.overview(), {
+    running: null,
+    waiting: false,
+    last: { state: 'done', result: { durationMs: 7 } }
+  })
 })
 
-t.test('a build that could not be written is an error of the builder, and forgotten after the next good one', async (t) => {
-  let fails = true
-  const builds = rebuilds({ build: async () => (fails ? { ...built, notWritten: 'ENOSPC' } : built) })
-  await builds.request(refresh).done
-  t.match(builds.health(null), { running: false, lastError: 'the manifest could not be written: ENOSPC' })
-  fails = false
-  await builds.request(refresh).done
-  t.match(builds.health(null), { lastError: null })
-})
+t.test(
+  'a build that could not be written is an error of the builder, and forgotten after the next good one',
+  async (t) => {
+    let fails = true
+    const builds = rebuilds({ build: async () => (fails ? { ...built, notWritten: 'ENOSPC' } : built) })
+    await builds.request(refresh).done
+    t.match(builds.health(null), { running: false, lastError: 'the manifest could not be written: ENOSPC' })
+    fails = false
+    await builds.request(refresh).done
+    t.match(builds.health(null), { lastError: null })
+  }
+)
 
 t.test('a builder that dies fails the build, not the next one', async (t) => {
   let dies = true
@@ -164,7 +185,11 @@ t.test('a ticket tells where its build stands, and is kept for 15 minutes after 
   const { queue, end } = stage()
   queue.request('first')
   const place = queue.request('second')
-  tickets.note('id', place, place.done.then(() => built.result))
+  tickets.note(
+    'id',
+    place,
+    place.done.then(() => built.result)
+  )
   t.strictSame(tickets.find('id'), { id: 'id', state: 'waiting' })
   t.equal(tickets.find('other'), undefined)
   end()

@@ -16,7 +16,15 @@ function scan(rels: string[], over: Partial<Scan> = {}): { scan: Scan } {
   const folders = new Map([['', true]])
   for (const rel of rels) if (rel.includes('/')) folders.set(rel.slice(0, rel.lastIndexOf('/')), true)
   return {
-    scan: { entries: tracked(rels), folders, unreadable: [], warnings: [], skippedLinks: 0, filesRead: 0, ...over }
+    scan: {
+      entries: tracked(rels),
+      folders,
+      unreadable: [],
+      warnings: [],
+      skippedLinks: 0,
+      filesRead: 0,
+      ...over
+    }
   }
 }
 
@@ -102,13 +110,24 @@ t.test('on a remote file system a folder that went away is doubted for a minute'
     { base: 'b', rel: 'x', since: NOW },
     { base: 'b', rel: 'z', since: NOW }
   ])
-  t.match(first.warnings, [{ code: 'suspect-folder', base: 'b', rel: 'x' }, { code: 'suspect-folder', base: 'b', rel: 'z' }])
+  t.match(first.warnings, [
+    { code: 'suspect-folder', base: 'b', rel: 'x' },
+    { code: 'suspect-folder', base: 'b', rel: 'z' }
+  ])
 
-  const soon = reconcile(first.entries, found, { ...remote, doubts: first.doubts, now: '2026-06-09T12:00:59.999Z' })
+  const soon = reconcile(first.entries, found, {
+    ...remote,
+    doubts: first.doubts,
+    now: '2026-06-09T12:00:59.999Z'
+  })
   t.equal(soon.entries.size, 4)
   t.strictSame(soon.doubts, first.doubts)
 
-  const later = reconcile(first.entries, found, { ...remote, doubts: first.doubts, now: '2026-06-09T12:01:00.000Z' })
+  const later = reconcile(first.entries, found, {
+    ...remote,
+    doubts: first.doubts,
+    now: '2026-06-09T12:01:00.000Z'
+  })
   t.strictSame([...later.entries.keys()], ['d.md'])
   t.strictSame(later.doubts, [])
 

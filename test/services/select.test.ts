@@ -10,7 +10,17 @@ function taken(include: string[], exclude: string[], rels: string[]): string[] {
 
 t.test('the default takes reports by extension, in any case, at any depth', async (t) => {
   const yes = ['a.md', 'A.MD', 'b/c.Markdown', 'b/c/d.html', 'e.htm', 'f.txt', 'g.pdf', 'x\ny.md']
-  const no = ['a.json', 'a', 'md', 'a.md.bak', '.a.md', '.git/a.md', 'b/.c/d.md', '_state/a.md', 'x/node_modules/a.md']
+  const no = [
+    'a.json',
+    'a',
+    'md',
+    'a.md.bak',
+    '.a.md',
+    '.git/a.md',
+    'b/.c/d.md',
+    '_state/a.md',
+    'x/node_modules/a.md'
+  ]
   t.strictSame(taken(DEFAULTS, [], [...yes, ...no]), yes)
 })
 

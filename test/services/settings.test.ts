@@ -34,13 +34,16 @@ t.test('bases: several, home folder, relative, commas and equal signs in paths',
 })
 
 t.test('durations, shares, lists', async (t) => {
-  t.match(read({ refresh: '0', timeout: '1500ms', maxDrop: '12.5%', include: '*.{a,b}, c/**', exclude: '' }), {
-    refreshMs: 0,
-    timeoutMs: 1500,
-    maxDrop: 0.125,
-    include: ['*.{a,b}', 'c/**'],
-    exclude: []
-  })
+  t.match(
+    read({ refresh: '0', timeout: '1500ms', maxDrop: '12.5%', include: '*.{a,b}, c/**', exclude: '' }),
+    {
+      refreshMs: 0,
+      timeoutMs: 1500,
+      maxDrop: 0.125,
+      include: ['*.{a,b}', 'c/**'],
+      exclude: []
+    }
+  )
   t.match(read({ refresh: '0s' }), { refreshMs: 0 })
   t.match(read({ refresh: '2h' }), { refreshMs: 7_200_000 })
   t.match(read({ maxDrop: '100%' }), { maxDrop: 1 })

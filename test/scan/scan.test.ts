@@ -1,0 +1,343 @@
+import { execFileSync } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import t from 'tap'
+import { BaseScanner } from '../../src/scan/base-scanner.js'
+import { Gate, Silence } from '../../src/scan/gate.js'
+import { type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
+import { fileSystemOf, isLocal, parseMounts } from '../../src/scan/mounts.js'
+import { findOverlaps } from '../../src/scan/overlap.js'
+import { realPathWithin } from '../../src/scan/real-path.js'
+import { trustIn } from '../../src/scan/trust.js'
+import { walk } from '../../src/scan/walk.js'
+import type { Scan } from '../../src/services/reconcile.js'
+import { makeSelect } from '../../src/services/select.js'
+import type { Trackeds } from '../../src/services/tracked.js'
+import { plant } from '../support.js'
+
+const INCLUDE = ['**/*.{md,markdown,html,htm,txt,pdf}']
+
+function scanner(root: string, over: { include?: string[]; manifest?: string; now?: number } = {}) {
+  return new BaseScanner({
+    base: { name: 'b', root },
+    select: makeSelect(over.include ?? INCLUDE, []),
+    manifest: over.manifest ?? join(root, '_state/reports-index.json'),
+    limit: 4,
+    timeoutMs: 1000,
+    // Far ahead: no file is too fresh to trust, unless a test says so.
+    now: () => over.now ?? Date.now() + 1_000_000
+  })
+}
+
+async function scan(root: string, over = {}, known: Trackeds = new Map(), full = false): Promise<Scan> {
+  const look = await scanner(root, over).scan(known, full)
+  if (!('scan' in look)) throw new Error(look.unavailable)
+  return look.scan
+}
+
+const relsOf = ({ entries }: Scan) => [...entries.keys()].toSorted()
+
+t.test('regular files are found; links, FIFOs and sockets are neither followed nor opened', async (t) => {
+  // A socket's path has to be short.
+  const root = fs.mkdtempSync(join(tmpdir(), 'reports-index-'))
+  t.teardown(() => fs.rmSync(root, { recursive: true }))
+  plant(root, { 'a.md': '# A', 'deep/er/b.md': '# B' })
+  fs.symlinkSync(join(root, 'a.md'), join(root, 'link.md'))
+  fs.symlinkSync(root, join(root, 'deep/loop'))
+  fs.symlinkSync('nowhere', join(root, 'dangling.md'))
+  execFileSync('mkfifo', [join(root, 'fifo.md')])
+  const server = createServer().listen(join(root, 'socket.md'))
+  await once(server, 'listening')
+  t.teardown(() => server.close())
+  fs.mkdirSync(join(root, 'folder.md'))
+  const found = await scan(root)
+  t.strictSame(relsOf(found), ['a.md', 'deep/er/b.md'])
+  t.equal(found.skippedLinks, 3)
+  t.strictSame(found.warnings, [])
+})
+
+t.test('a base may itself be a link', async (t) => {
+  const root = t.testdir({ real: { 'a.md': '# A' } })
+  fs.symlinkSync('real', join(root, 'link'))
+  t.strictSame(relsOf(await scan(join(root, 'link'))), ['a.md'])
+})
+
+t.test('a name that is not UTF-8 is left out with one warning, a folder with all below it', async (t) => {
+  const root = t.testdir({ 'ok \ufffd.md': '# fine' })
+  const bad = (...parts: (string | number)[]) =>
+    Buffer.concat([
+      Buffer.from(`${root}/`),
+      ...parts.map((part) => (typeof part === 'number' ? Buffer.from([part]) : Buffer.from(part)))
+    ])
+  fs.writeFileSync(bad('caf', 0xe9, '.md'), '# x')
+  fs.writeFileSync(bad('caf', 0xe9, '.bin'), 'not a report')
+  fs.mkdirSync(bad('dir', 0xff))
+  fs.writeFileSync(bad('dir', 0xff, '/x.md'), '# x')
+  fs.mkdirSync(bad('.hidden', 0xff))
+  const found = await scan(root)
+  t.strictSame(relsOf(found), ['ok \ufffd.md'])
+  t.strictSame(found.warnings.map(({ code, rel }) => [code, rel]).toSorted(), [
+    ['invalid-name', 'caf\\xe9.md'],
+    ['invalid-name', 'dir\\xff']
+  ])
+  t.equal(showBytes(Buffer.from([0x61, 0xe2, 0x82, 0x20, 0xf0, 0x9f, 0x98, 0x80])), 'a\\xe2\\x82 😀')
+})
+
+t.test('the manifest, its companion and their leftovers are never reports, wherever they lie', async (t) => {
+  const root = t.testdir({
+    x: { 'm.txt': '{}', 'm.txt.status.json': '{}', 'm.txt.123': '', 'm.txt.md': '', 'm.txt.1a': '' }
+  })
+  const found = await scan(root, { include: ['**/*'], manifest: join(root, 'x/m.txt') })
+  t.strictSame(relsOf(found), ['x/m.txt.1a', 'x/m.txt.md'])
+})
+
+/** The real hands, but for some paths, which fail. */
+function failing(code: string, ...rels: string[]): Hands {
+  const guard = <A extends unknown[], R>(call: (path: string, ...rest: A) => R) => {
+    return (path: string, ...rest: A): R => {
+      if (rels.some((rel) => path.endsWith(`/${rel}`)))
+        throw Object.assign(new Error(path), { code, syscall: 'open' })
+      return call(path, ...rest)
+    }
+  }
+  return { names: guard(syncHands.names), stat: syncHands.stat, open: guard(syncHands.open) }
+}
+
+function walkWith(hands: Hands, root: string, known: Trackeds = new Map()): Promise<Scan> {
+  const select = makeSelect(INCLUDE, [])
+  const trust = trustIn('ext4', true, Date.now() + 1_000_000)
+  const counts = { folders: 0, files: 0, read: 0 }
+  return walk({
+    base: 'b',
+    root,
+    hands,
+    parallel: false,
+    select,
+    trust,
+    isOwn: () => false,
+    known,
+    full: false,
+    counts
+  })
+}
+
+t.test(
+  'an unreadable file has an entry from its name and stat, and a warning; it is tried again',
+  async (t) => {
+    const root = t.testdir({ '2026-06-09-x.md': '# Title', 'b.md': '# B' })
+    const found = await walkWith(failing('EACCES', '2026-06-09-x.md'), root)
+    t.match(found.entries.get('2026-06-09-x.md')?.entry, { title: 'X', date: '2026-06-09', size: 7 })
+    t.match(found.warnings, [
+      { code: 'unreadable', rel: '2026-06-09-x.md', message: 'permission is denied (EACCES)' }
+    ])
+    t.equal(
+      (await walkWith(syncHands, root, found.entries)).entries.get('2026-06-09-x.md')?.entry.title,
+      'Title'
+    )
+  }
+)
+
+t.test('a known file that can not be read keeps its last entry', async (t) => {
+  const root = t.testdir({ 'a.md': '# A' })
+  const first = await walkWith(syncHands, root)
+  fs.writeFileSync(join(root, 'a.md'), '# Another')
+  const second = await walkWith(failing('EIO', 'a.md'), root, first.entries)
+  t.equal(second.entries.get('a.md')?.entry.title, 'A')
+  t.match(second.warnings, [{ code: 'unreadable', rel: 'a.md' }])
+  t.equal((await walkWith(syncHands, root, second.entries)).entries.get('a.md')?.entry.title, 'Another')
+})
+
+t.test('a folder that can not be listed is told, and is not taken for empty', async (t) => {
+  const root = t.testdir({ x: { 'a.md': '# A' }, 'b.md': '# B' })
+  const found = await walkWith(failing('EACCES', 'x'), root)
+  t.strictSame(relsOf(found), ['b.md'])
+  t.strictSame(found.unreadable, ['x'])
+  t.match(found.warnings, [{ code: 'unreadable', rel: 'x' }])
+  await t.rejects(
+    walkWith(failing('ENOTCONN', 'nowhere'), join(root, 'nowhere')),
+    { code: 'ENOTCONN' },
+    'but for the base itself'
+  )
+})
+
+t.test('what is not an error of the file system is not taken for one', async (t) => {
+  const root = t.testdir({ 'a.md': '# A' })
+  const broken: Hands = {
+    ...syncHands,
+    open: () => {
+      throw new TypeError('a defect')
+    }
+  }
+  await t.rejects(walkWith(broken, root), TypeError)
+})
+
+t.test('an unchanged file is not opened again; a changed one is, however it hides', async (t) => {
+  const root = t.testdir({ 'a.md': '# A', 'b.md': '# B', 'c.md': '# C' })
+  const first = await scan(root)
+  t.equal(first.filesRead, 3)
+  const second = await scan(root, {}, first.entries)
+  t.equal(second.filesRead, 0)
+  t.equal(second.entries.get('a.md'), first.entries.get('a.md'))
+
+  const { atime, mtime } = fs.statSync(join(root, 'b.md'))
+  fs.writeFileSync(join(root, 'b.md'), '# X')
+  fs.utimesSync(join(root, 'b.md'), atime, mtime)
+  fs.writeFileSync(join(root, 'new.md'), '# A')
+  fs.renameSync(join(root, 'new.md'), join(root, 'a.md'))
+  fs.rmSync(join(root, 'c.md'))
+  const third = await scan(root, {}, second.entries)
+  t.equal(third.filesRead, 2)
+  t.equal(third.entries.get('b.md')?.entry.title, 'X', 'same size, same mtime')
+  t.strictSame(relsOf(third), ['a.md', 'b.md'])
+
+  t.equal((await scan(root, {}, third.entries, true)).filesRead, 2, 'a full scan reads all')
+})
+
+t.test('a file that was touched too shortly before the scan is read again', async (t) => {
+  const root = t.testdir({ 'a.md': '# A' })
+  const first = await scan(root, { now: Date.now() })
+  t.ok(first.entries.get('a.md')?.recheck)
+  const second = await scan(root, {}, first.entries)
+  t.equal(second.filesRead, 1)
+  t.notOk(second.entries.get('a.md')?.recheck)
+  t.equal((await scan(root, {}, second.entries)).filesRead, 0)
+})
+
+t.test('what a stat is worth depends on its file system', async (t) => {
+  const stat = { isFile: true, size: 1, mtimeNs: 1_000_000_000_000n, ctimeNs: 1_200_000_000_000n, ino: 7n }
+  t.equal(trustIn('ext4', true, 0).stamp(stat), '1000000000000.1200000000000.7')
+  t.equal(trustIn('nfs4', false, 0).stamp(stat), '1000000000000.1200000000000')
+  t.equal(trustIn('fuse.rclone', false, 0).stamp(stat), '1000000000000')
+  const fresh = (type: string, local: boolean, at: number) => trustIn(type, local, at).isFresh(stat)
+  t.ok(fresh('ext4', true, 1_202_000))
+  t.notOk(fresh('ext4', true, 1_202_001))
+  t.ok(fresh('fuse', false, 1_120_000))
+  t.notOk(fresh('fuse', false, 1_120_001))
+})
+
+t.test('a warning stays as long as its file does', async (t) => {
+  const root = t.testdir({ 'a.md': '---\ntitle: a: b\n---\n# A' })
+  const first = await scan(root)
+  t.match(first.warnings, [{ code: 'front-matter', rel: 'a.md', line: 2 }])
+  t.strictSame((await scan(root, {}, first.entries)).warnings, first.warnings)
+})
+
+t.test('a base that can not be listed is unavailable, with the reason and without its path', async (t) => {
+  const root = t.testdir({ file: 'x' })
+  t.strictSame(await scanner(join(root, 'gone')).scan(new Map(), false), {
+    unavailable: 'it does not exist (ENOENT)'
+  })
+  t.strictSame(await scanner(join(root, 'file')).scan(new Map(), false), {
+    unavailable: 'it is not a folder (ENOTDIR)'
+  })
+})
+
+t.test('single files are looked at without the rest', async (t) => {
+  const root = t.testdir({
+    'a.md': '# A',
+    'b.md': '# B',
+    'c.bin': '',
+    sub: { 'd.md': '# D' },
+    _state: { 'x.md': '' }
+  })
+  fs.symlinkSync('sub', join(root, 'link'))
+  fs.symlinkSync('a.md', join(root, 'link.md'))
+  const look = await scanner(root).look(
+    ['a.md', 'gone.md', 'c.bin', 'sub', 'sub/d.md', 'link/d.md', 'link.md', '_state/x.md', 'a.md/x.md'],
+    new Map()
+  )
+  if (!('found' in look)) throw new Error(look.unavailable)
+  t.strictSame(
+    [...look.found].filter(([, tracked]) => tracked).map(([rel, tracked]) => [rel, tracked?.entry.title]),
+    [
+      ['a.md', 'A'],
+      ['sub/d.md', 'D']
+    ]
+  )
+  t.equal(look.found.size, 9)
+})
+
+t.test('a path that leaves the base through a link is told', async (t) => {
+  const root = t.testdir({ base: { sub: {} }, other: { 'x.md': '' } })
+  const base = join(root, 'base')
+  fs.symlinkSync('../other', join(base, 'out'))
+  fs.symlinkSync('../other/x.md', join(base, 'x.md'))
+  fs.symlinkSync('../nowhere.md', join(base, 'dangling.md'))
+  fs.symlinkSync('sub', join(base, 'in'))
+  const escape = (rel: string) => scanner(base).findEscape([rel])
+  for (const rel of ['out/x.md', 'x.md', 'dangling.md', 'out/new.md']) t.equal(await escape(rel), rel)
+  for (const rel of ['in/x.md', 'sub/x.md', 'new.md', 'a/b/c.md']) t.equal(await escape(rel), undefined, rel)
+})
+
+t.test('bases that overlap are told, through links too', async (t) => {
+  const root = t.testdir({ a: { b: {} }, c: {} })
+  fs.symlinkSync('a', join(root, 'link'))
+  const overlaps = (...paths: string[]) =>
+    Object.fromEntries(findOverlaps(paths.map((path, i) => ({ name: `n${i}`, root: join(root, path) }))))
+  t.strictSame(overlaps('a', 'c'), {})
+  t.strictSame(overlaps('a', 'a/b'), { n1: 'n0' })
+  t.strictSame(overlaps('a/b', 'a'), { n1: 'n0' })
+  t.strictSame(overlaps('a', 'link'), { n1: 'n0' })
+  t.strictSame(overlaps('link/b', 'c', 'a'), { n2: 'n0' })
+  t.strictSame(overlaps('gone', 'gone/x'), { n1: 'n0' })
+  t.strictSame(overlaps('a', 'ab'), {})
+})
+
+t.test('mounts are told from the kernel, links are resolved on local disks alone', async (t) => {
+  const mounts = parseMounts(
+    '1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:5 / /mnt/my\\040drive rw shared:1 - fuse.rclone x rw\n3 2 8:2 / /mnt/my\\040drive/in rw - xfs /dev/b rw\n'
+  )
+  t.equal(fileSystemOf('/home', mounts), 'ext4')
+  t.equal(fileSystemOf('/mnt/my drive', mounts), 'fuse.rclone')
+  t.equal(fileSystemOf('/mnt/my drives', mounts), 'ext4')
+  t.equal(fileSystemOf('/mnt/my drive/in/x', mounts), 'xfs')
+  t.notOk(isLocal('/mnt/my drive/x', mounts))
+  t.notOk(isLocal('/anywhere', []), 'where the system does not tell, all may hang')
+  const root = t.testdir({ real: {} })
+  fs.symlinkSync('real', join(root, 'link'))
+  fs.symlinkSync('loop', join(root, 'loop'))
+  t.equal(realPathWithin(join(root, 'link/x')), join(fs.realpathSync(root), 'real/x'))
+  t.equal(realPathWithin(join(root, 'link'), []), join(root, 'link'))
+  t.ok(realPathWithin(join(root, 'loop')))
+})
+
+t.test('a base that gives no answer is left alone until it has answered', async (t) => {
+  const gate = new Gate(2, 100)
+  const answers: (() => void)[] = []
+  const hangs = () => new Promise<void>((resolve) => answers.push(resolve))
+  await t.rejects(
+    gate.watch(async (calls) => await Promise.all([calls(hangs), calls(hangs), calls(hangs)])),
+    new Silence()
+  )
+  t.equal(answers.length, 2, 'what waited for its turn is not asked any more')
+  t.type(gate.silentSince, 'number')
+  await t.rejects(
+    gate.watch(async (calls) => await calls(async () => 1)),
+    new Silence()
+  )
+  for (const answer of answers) answer()
+  await new Promise(setImmediate)
+  t.equal(gate.silentSince, undefined)
+  t.equal(await gate.watch(async (calls) => await calls(async () => 1)), 1)
+})
+
+t.test('a base that answers slowly, but answers, is waited for', async (t) => {
+  const gate = new Gate(1, 200)
+  const slow = () => new Promise<number>((resolve) => setTimeout(resolve, 50, 1))
+  const all = await gate.watch(
+    async (calls) => await Promise.all(Array.from({ length: 10 }, () => calls(slow)))
+  )
+  t.equal(all.length, 10)
+})
+
+t.test('a file that vanishes under the walk is no error', async (t) => {
+  const root = t.testdir({})
+  plant(root, { 'a.md': '# A', 'b.md': '# B' })
+  const first = await scan(root)
+  fs.rmSync(join(root, 'a.md'))
+  const look = await scanner(root).look(['a.md'], first.entries)
+  t.match(look, { found: new Map([['a.md', undefined]]), warnings: [] })
+})

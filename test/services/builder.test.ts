@@ -1,0 +1,314 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import t from 'tap'
+import { BaseScanner } from '../../src/scan/base-scanner.js'
+import { findOverlaps } from '../../src/scan/overlap.js'
+import { Builder, type BuilderPorts } from '../../src/services/builder.js'
+import { manifestFile } from '../../src/services/io/manifest-file.js'
+import { refresh } from '../../src/services/job.js'
+import { openManifest } from '../../src/services/manifest.js'
+import { makeSelect } from '../../src/services/select.js'
+import { plant, settingsFor } from '../support.js'
+
+/** A builder over real folders, at a time of its own: 2 000 s ahead, so that files are old enough to trust. */
+function builderOver(folder: string, names: string[], texts = {}, over: Partial<BuilderPorts> = {}) {
+  const settings = settingsFor(folder, names, texts)
+  const select = makeSelect(settings.include, settings.exclude)
+  const clock = { now: Date.now() + 2_000_000 }
+  const now = () => clock.now
+  const scanners = settings.bases.map(
+    (base) => new BaseScanner({ base, select, manifest: settings.manifest, limit: 4, timeoutMs: 1000, now })
+  )
+  const builder = new Builder({
+    scanners,
+    overlaps: () => findOverlaps(settings.bases),
+    select,
+    maxDrop: settings.maxDrop,
+    concurrency: 4,
+    manifest: manifestFile(
+      settings.manifest,
+      settings.bases.map(({ root }) => root)
+    ),
+    lock: { hold: (work) => work() },
+    now,
+    progress() {},
+    warn() {},
+    ...over
+  })
+  return { builder, clock, manifest: settings.manifest }
+}
+
+const titlesIn = (manifest: string) => {
+  const opened = openManifest(fs.readFileSync(manifest))
+  return (
+    opened &&
+    JSON.parse(opened.snapshot.body.toString())
+      .reports.map(({ title }: { title: string }) => title)
+      .toSorted()
+  )
+}
+
+t.test('the first build makes the folder, the manifest and its companion', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { x: { 'two.md': '# Two' } } })
+  const { builder, manifest } = builderOver(folder, ['a', 'b'])
+  const { result, status, notWritten } = await builder.build(refresh)
+  t.equal(notWritten, undefined)
+  t.match(result, { count: 2, added: 2, updated: 0, removed: 0, unchanged: 0, filesRead: 2, warnings: [] })
+  t.match(result.bases, [
+    { name: 'a', status: 'ok', count: 1, error: null },
+    { name: 'b', status: 'ok', count: 1 }
+  ])
+  t.strictSame(
+    result.steps.map(({ name }) => name),
+    ['load', 'scan', 'reconcile', 'save']
+  )
+  t.strictSame(titlesIn(manifest), ['One', 'Two'])
+  t.strictSame(
+    JSON.parse(fs.readFileSync(join(folder, 'state/m.status.json'), 'utf8')),
+    JSON.parse(JSON.stringify(status))
+  )
+  t.strictSame(fs.readdirSync(join(folder, 'state')), ['m.json', 'm.status.json'])
+})
+
+t.test(
+  'a build that finds nothing changed leaves the manifest as it is, though its files were fresh at first',
+  async (t) => {
+    const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
+    const first = builderOver(folder, ['a'])
+    first.clock.now = Date.now()
+    await first.builder.build(refresh)
+    const bytes = fs.readFileSync(first.manifest)
+    const { ino, mtimeMs } = fs.statSync(first.manifest)
+    const second = builderOver(folder, ['a'])
+    t.match(
+      (await second.builder.build(refresh)).result,
+      { unchanged: 2, filesRead: 2 },
+      'fresh files are read again'
+    )
+    t.match((await second.builder.build(refresh)).result, { unchanged: 2, filesRead: 0 }, 'once')
+    t.match(
+      (await builderOver(folder, ['a']).builder.build(refresh)).result,
+      { filesRead: 0 },
+      'and known as settled by others'
+    )
+    t.strictSame(fs.readFileSync(first.manifest), bytes)
+    t.match(fs.statSync(first.manifest), { ino, mtimeMs })
+  }
+)
+
+t.test(
+  'a listing that comes back keeps no trace of what was between, but the moment it was written',
+  async (t) => {
+    const folder = t.testdir({ a: { 'one.md': '# One' } })
+    const { builder, clock } = builderOver(folder, ['a'])
+    const first = await builder.build(refresh)
+    clock.now += 1000
+    fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+    const second = await builder.build(refresh)
+    t.not(second.result.etag, first.result.etag)
+    clock.now += 1000
+    fs.rmSync(join(folder, 'a/two.md'))
+    const third = await builder.build(refresh)
+    t.equal(third.result.etag, first.result.etag)
+    t.equal(third.snapshot.generatedAt, new Date(clock.now).toISOString())
+  }
+)
+
+t.test('added, updated, removed and unchanged are told apart', async (t) => {
+  const folder = t.testdir({
+    a: { 'one.md': '# One', 'two.md': '# Two', 'three.md': '# Three', 'four.md': '# Four' }
+  })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  fs.writeFileSync(join(folder, 'a/one.md'), '# Uno')
+  fs.rmSync(join(folder, 'a/two.md'))
+  fs.renameSync(join(folder, 'a/three.md'), join(folder, 'a/drei.md'))
+  const { result } = await builder.build(refresh)
+  t.match(result, { count: 3, added: 1, updated: 1, removed: 2, unchanged: 1 })
+  t.strictSame(titlesIn(manifest), ['Four', 'Three', 'Uno'])
+})
+
+t.test('a build by paths looks at these alone, and believes their removal', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' }, b: { 'x.md': '# X' } })
+  const { builder, manifest } = builderOver(folder, ['a', 'b'])
+  await builder.build(refresh)
+  plant(folder, { 'a/one.md': '# Uno', 'a/two.md': '# Due', 'a/new.md': '# Nuovo' })
+  fs.rmSync(join(folder, 'b/x.md'))
+  const paths = [
+    { base: 'a', rel: 'one.md' },
+    { base: 'a', rel: 'new.md' },
+    { base: 'b', rel: 'x.md' }
+  ]
+  const { result } = await builder.build({ mode: 'paths', paths, acceptRemovals: [] })
+  t.match(result, { count: 3, added: 1, updated: 1, removed: 1, unchanged: 1, filesRead: 2 })
+  t.strictSame(titlesIn(manifest), ['Nuovo', 'Two', 'Uno'])
+  t.match(result.bases, [
+    { name: 'a', status: 'ok', count: 3 },
+    { name: 'b', status: 'ok', count: 0 }
+  ])
+})
+
+t.test('where nothing is known yet, a build by paths looks at all', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
+  const { builder } = builderOver(folder, ['a'])
+  const { result } = await builder.build({
+    mode: 'paths',
+    paths: [{ base: 'a', rel: 'one.md' }],
+    acceptRemovals: []
+  })
+  t.equal(result.count, 2)
+})
+
+t.test('a base that is away keeps its entries, and heals by itself', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+  const { builder, manifest } = builderOver(folder, ['a', 'b'])
+  await builder.build(refresh)
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  fs.writeFileSync(join(folder, 'b/three.md'), '# Three')
+  const { result } = await builder.build(refresh)
+  t.match(result.bases, [
+    { name: 'a', status: 'unavailable', error: 'it does not exist (ENOENT)', count: 1 },
+    { name: 'b', status: 'ok', count: 2 }
+  ])
+  t.strictSame(titlesIn(manifest), ['One', 'Three', 'Two'])
+  const again = builderOver(folder, ['a', 'b'])
+  t.equal((await again.builder.build(refresh)).result.count, 3, 'in a new process, too')
+  fs.renameSync(join(folder, 'away'), join(folder, 'a'))
+  t.match((await builder.build(refresh)).result.bases, [{ status: 'ok' }, { status: 'ok' }])
+})
+
+t.test('a removed report of an unavailable base that is named is believed', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  fs.rmSync(join(folder, 'a'), { recursive: true })
+  await builder.build({ mode: 'paths', paths: [{ base: 'a', rel: 'one.md' }], acceptRemovals: [] })
+  t.strictSame(titlesIn(manifest), ['Two'])
+})
+
+t.test('an emptied base is suspect until its loss is accepted', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  fs.rmSync(join(folder, 'a/one.md'))
+  t.match((await builder.build(refresh)).result, {
+    count: 1,
+    removed: 0,
+    bases: [{ status: 'suspect', count: 1 }]
+  })
+  t.match((await builder.build({ ...refresh, mode: 'full' })).result, { bases: [{ status: 'suspect' }] })
+  t.match((await builder.build({ ...refresh, acceptRemovals: ['a'] })).result, {
+    count: 0,
+    removed: 1,
+    bases: [{ status: 'ok' }]
+  })
+  t.strictSame(titlesIn(manifest), [])
+  t.match((await builder.build(refresh)).result, { bases: [{ status: 'ok' }] })
+})
+
+t.test('what the rules do not take any more goes without doubt', async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.txt`, '']))
+  const folder = t.testdir({ a: { ...files, 'one.md': '# One' } })
+  await builderOver(folder, ['a']).builder.build(refresh)
+  const { result } = await builderOver(folder, ['a'], { include: '*.md' }).builder.build(refresh)
+  t.match(result, { count: 1, bases: [{ status: 'ok' }] })
+})
+
+t.test('a base that is moved to another folder is that folder, once it answers', async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.md`, '']))
+  const folder = t.testdir({ a: files, other: { 'x.md': '# X' }, gone: {} })
+  const at = (path: string) =>
+    builderOver(folder, ['a'], { bases: `a=${join(folder, path)}` }).builder.build(refresh)
+  await at('a')
+  t.match((await at('nowhere')).result, { count: 40, bases: [{ status: 'unavailable' }] })
+  t.match((await at('gone')).result, { count: 40, bases: [{ status: 'suspect' }] })
+  t.match((await at('other')).result, { count: 1, bases: [{ status: 'ok' }] })
+})
+
+t.test('a base that leaves the settings leaves the listing; a new one comes in', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+  await builderOver(folder, ['a', 'b']).builder.build(refresh)
+  const { result } = await builderOver(folder, ['b']).builder.build(refresh)
+  t.match(result, { count: 1, bases: [{ name: 'b' }] })
+  t.match((await builderOver(folder, ['b', 'a']).builder.build(refresh)).result, { count: 2 })
+})
+
+t.test('of bases that overlap since one came back, the later is left out, and said so', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  fs.symlinkSync('a', join(folder, 'b'))
+  const { result } = await builderOver(folder, ['a', 'b']).builder.build(refresh)
+  t.match(result, {
+    count: 1,
+    bases: [{ status: 'ok' }, { status: 'unavailable', error: 'it overlaps the base a' }]
+  })
+})
+
+t.test('a manifest that was lost or damaged is written again from what is known', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const bytes = fs.readFileSync(manifest)
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  for (const damage of [
+    () => fs.rmSync(manifest),
+    () => fs.truncateSync(manifest, 100),
+    () => fs.writeFileSync(manifest, '{}')
+  ]) {
+    damage()
+    t.match((await builder.build(refresh)).result, { count: 1, bases: [{ status: 'unavailable' }] })
+    t.strictSame(fs.readFileSync(manifest).length, bytes.length)
+  }
+})
+
+t.test('a manifest that can not be written is told by its code, and tried again', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, state: 'a file where the folder should be' })
+  const { builder } = builderOver(folder, ['a'])
+  t.match(await builder.build(refresh), { notWritten: 'EEXIST', snapshot: { count: 1 } })
+  fs.rmSync(join(folder, 'state'))
+  t.equal((await builder.build(refresh)).notWritten, undefined)
+})
+
+t.test('the folder of the manifest is made, a base never is', async (t) => {
+  const folder = t.testdir({})
+  const { builder } = builderOver(folder, ['a'], { manifest: join(folder, 'a/_state/m.json') })
+  t.match(await builder.build(refresh), {
+    notWritten: 'ENOENT',
+    result: { bases: [{ status: 'unavailable' }] }
+  })
+  t.strictSame(fs.readdirSync(folder), [])
+})
+
+t.test('what dead writers left is swept, and nothing else', async (t) => {
+  const keep = { 'm.json.bak': '', 'm.jsonx': '', 'other.json.1': '' }
+  const folder = t.testdir({ a: {}, state: { 'm.json.1234': '', 'm.status.json.99': '', ...keep } })
+  await builderOver(folder, ['a']).builder.build(refresh)
+  t.strictSame(
+    fs.readdirSync(join(folder, 'state')).toSorted(),
+    ['m.json', 'm.status.json', ...Object.keys(keep)].toSorted()
+  )
+})
+
+t.test('warnings of a base that was not looked at stay told', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '---\ntitle: a: b\n---' }, b: { 'x.md': '' } })
+  const { builder } = builderOver(folder, ['a', 'b'])
+  await builder.build(refresh)
+  const { result } = await builder.build({
+    mode: 'paths',
+    paths: [{ base: 'b', rel: 'x.md' }],
+    acceptRemovals: []
+  })
+  t.match(result.warnings, [{ code: 'front-matter', base: 'a', rel: 'one.md', line: 2 }])
+  plant(folder, { 'a/one.md': '# mended' })
+  const paths = [{ base: 'a', rel: 'one.md' }]
+  t.strictSame((await builder.build({ mode: 'paths', paths, acceptRemovals: [] })).result.warnings, [])
+})
+
+t.test('the same files give the same listing in any process', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', x: { 'two.md': '' } } })
+  const first = await builderOver(folder, ['a']).builder.build(refresh)
+  const second = await builderOver(folder, ['a'], { manifest: join(folder, 'other/m.json') }).builder.build(
+    refresh
+  )
+  t.equal(first.result.etag, second.result.etag)
+  t.strictSame(first.snapshot.body, second.snapshot.body)
+})

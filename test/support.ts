@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { Health } from '../src/schemas/health.js'
+import type { Listing } from '../src/schemas/listing.js'
+import type { BuildResult } from '../src/schemas/rebuild.js'
+import { readSettings, type Settings, type Texts } from '../src/services/settings.js'
+import { packageRoot } from '../src/wiring.js'
+
+export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url))
+
+/** Writes files below a folder; a trailing slash makes a folder. */
+export function plant(root: string, files: Record<string, string | Buffer>): void {
+  for (const [rel, content] of Object.entries(files)) {
+    const path = join(root, rel)
+    mkdirSync(rel.endsWith('/') ? path : dirname(path), { recursive: true })
+    if (!rel.endsWith('/')) writeFileSync(path, content)
+  }
+}
+
+/** Settings over folders, with a manifest outside them; no schedule, a free port, a silent log. */
+export function settingsFor(folder: string, bases: readonly string[], texts: Texts = {}): Settings {
+  const around = { cwd: folder, home: folder, samples: join(packageRoot, 'samples') }
+  const named = bases.map((name) => `${name}=${join(folder, name)}`).join(',')
+  const quiet = { refresh: '0', port: '0', logLevel: 'silent', manifest: join(folder, 'state/m.json') }
+  return readSettings({ bases: named, ...quiet, ...texts }, around)
+}
+
+export interface Ran {
+  code: number | null
+  stdout: string
+  stderr: string
+}
+
+/** Runs the command line to its end. */
+export function run(args: string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Promise<Ran> {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    env: { ...process.env, ...env },
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe']
+  })
+  const ran: Ran = { code: null, stdout: '', stderr: '' }
+  child.stdout.on('data', (data: Buffer) => (ran.stdout += data.toString()))
+  child.stderr.on('data', (data: Buffer) => (ran.stderr += data.toString()))
+  return new Promise((resolve) => child.on('close', (code) => resolve({ ...ran, code })))
+}
+
+/** A running service in a process of its own. */
+export class Service {
+  readonly url: string
+  readonly child: ChildProcess
+  stderr = ''
+
+  private constructor(child: ChildProcess, url: string) {
+    this.child = child
+    this.url = url
+  }
+
+  static async start(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Service> {
+    const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args], {
+      env: { ...process.env, ...env },
+      stdio: ['ignore', 'pipe', 'pipe']
+    })
+    let stderr = ''
+    child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
+    const url = await new Promise<string>((resolve, reject) => {
+      let stdout = ''
+      child.stdout.on('data', (data: Buffer) => {
+        stdout += data.toString()
+        const found = /listening on (\S+)\n/.exec(stdout)
+        if (found?.[1]) resolve(found[1])
+      })
+      child.on('exit', (code) => reject(new Error(`the service ended with ${code}: ${stderr}`)))
+    })
+    const service = new Service(child, url)
+    service.stderr = stderr
+    child.stderr.on('data', (data: Buffer) => (service.stderr += data.toString()))
+    return service
+  }
+
+  async get<T>(path: string): Promise<T> {
+    return (await (await fetch(this.url + path)).json()) as T
+  }
+
+  listing(): Promise<Listing> {
+    return this.get('/reports-index')
+  }
+
+  health(): Promise<Health> {
+    return this.get('/health')
+  }
+
+  async rebuild(body?: object): Promise<BuildResult> {
+    const json = body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+    const answer = await fetch(`${this.url}/rebuild`, { method: 'POST', ...json })
+    if (!answer.ok) throw Object.assign(new Error(await answer.text()), { status: answer.status })
+    return (await answer.json()) as BuildResult
+  }
+
+  /** Ends the process; resolves with its exit code, or the signal that killed it. */
+  stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<number | NodeJS.Signals | null> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) {
+      return Promise.resolve(this.child.exitCode ?? this.child.signalCode)
+    }
+    return new Promise((resolve) => {
+      this.child.on('exit', (code, by) => resolve(code ?? by))
+      this.child.kill(signal)
+    })
+  }
+}
+
+/** Waits until something holds; for what another process does by itself. */
+export async function until(holds: () => boolean | Promise<boolean>, limitMs = 20_000): Promise<void> {
+  const end = performance.now() + limitMs
+  while (!(await holds())) {
+    if (performance.now() > end) throw new Error(`not so within ${limitMs} ms: ${holds}`)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
