@@ -5,6 +5,7 @@ import { Builder } from './services/builder.js'
 import type { FromBuilder, ToBuilder } from './services/builder-messages.js'
 import { socketLock } from './services/io/lock.js'
 import { manifestFile } from './services/io/manifest-file.js'
+import type { Snapshot } from './services/manifest.js'
 import { makeSelect } from './services/select.js'
 import type { Settings } from './services/settings.js'
 
@@ -17,7 +18,8 @@ function tell(message: FromBuilder): void {
 }
 
 function furnish(settings: Settings) {
-  const { bases, manifest, concurrency, timeoutMs, maxDrop } = settings
+  const { bases, concurrency, timeoutMs, maxDrop } = settings
+  const manifest = realPathWithin(settings.manifest)
   const now = () => Date.now()
   const select = makeSelect(settings.include, settings.exclude)
   const limit = Math.max(1, Math.floor(concurrency / bases.length))
@@ -28,11 +30,8 @@ function furnish(settings: Settings) {
     select,
     maxDrop,
     concurrency,
-    manifest: manifestFile(
-      manifest,
-      bases.map(({ root }) => root)
-    ),
-    lock: socketLock(realPathWithin(manifest)),
+    manifest: manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root))),
+    lock: socketLock(manifest),
     now,
     progress: (progress) => tell({ type: 'progress', progress }),
     warn: (message) => tell({ type: 'warn', message })
@@ -44,7 +43,7 @@ async function answer(message: Exclude<ToBuilder, { type: 'settings' }>): Promis
   if (!house) throw new Error('no settings yet')
   const { id } = message
   if (message.type === 'build') {
-    const { snapshot, ...built } = await house.builder.build(message.job)
+    const { snapshot, ...built } = await house.builder.build(message.job, withBuffer(message.lastGood))
     const handOver = message.handOver || built.notWritten !== undefined
     return { type: 'built', id, built: handOver ? { ...built, snapshot } : built }
   }
@@ -57,14 +56,20 @@ async function answer(message: Exclude<ToBuilder, { type: 'settings' }>): Promis
   return { type: 'checked', id }
 }
 
+/** A Buffer arrives as plain bytes. */
+function withBuffer(snapshot: Snapshot | undefined): Snapshot | undefined {
+  return snapshot && { ...snapshot, body: Buffer.from(snapshot.body) }
+}
+
 process.on('message', (message: ToBuilder) => {
   if (message.type === 'settings') {
     house = furnish(message.settings)
     return
   }
   answer(message).then(tell, (error: unknown) => {
-    const told = error instanceof Error ? `${error.name}: ${error.message}` : String(error)
-    tell({ type: 'failed', id: message.id, message: told })
+    const { name, code, stack } = error as NodeJS.ErrnoException
+    tell({ type: 'warn', message: `the builder failed: ${stack}` })
+    tell({ type: 'failed', id: message.id, message: code ?? name })
   })
 })
 process.on('disconnect', () => process.exit(0))

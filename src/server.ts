@@ -1,14 +1,20 @@
+import { type ServerResponse, STATUS_CODES } from 'node:http'
 import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
-import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest, LogController } from 'fastify'
+import fastify, {
+  type ConnectionError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController
+} from 'fastify'
 import app from './app.js'
 import { loggerFor } from './log.js'
+import type { ErrorAnswer } from './schemas/error.js'
 import type { Settings } from './services/settings.js'
 
-/** Answers that are being sent when the service stops may take so long, in milliseconds. */
-const FLUSH_MS = 5000
-/** After so long the process ends, whatever still hangs, in milliseconds. */
-const STOP_MS = 9000
+/** Answers under way when the service stops may take so long, in milliseconds. */
+const FINISH_MS = 8500
 
 /** A service that listens. */
 export interface Serving {
@@ -18,8 +24,12 @@ export interface Serving {
 
 /** Starts the service; it listens when this resolves. */
 export async function serve(settings: Settings): Promise<Serving> {
-  const server = fastify({ logger: await loggerFor(settings.logLevel), logController: new RequestsAtDebug() })
-  waitForAnswers(server)
+  const server = fastify({
+    logger: await loggerFor(settings.logLevel),
+    logController: new RequestsAtDebug(),
+    clientErrorHandler: answerClientError
+  })
+  finishAnswers(server)
   await server.register(app, { settings })
   await server.ready()
   // Fastify's own line says what the caller says on standard output.
@@ -29,21 +39,6 @@ export async function serve(settings: Settings): Promise<Serving> {
   const { port } = server.server.address() as AddressInfo
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
   return { url: `http://${host}:${port}`, close: () => server.close() }
-}
-
-/** Ends the process by a signal: what is being answered is finished, a running build is given up. */
-export function stopOnSignals(serving: Serving): void {
-  let stopping = false
-  const stop = () => {
-    if (stopping) process.exit(0)
-    stopping = true
-    setTimeout(() => process.exit(0), STOP_MS).unref()
-    serving.close().then(
-      () => process.exit(0),
-      () => process.exit(0)
-    )
-  }
-  process.on('SIGTERM', stop).on('SIGINT', stop)
 }
 
 /** Requests are told at `debug` only: two lines a request would cost more than the answer. */
@@ -57,16 +52,49 @@ class RequestsAtDebug extends LogController {
   }
 }
 
-/** Node 20's server.close() cuts connections whose answer has ended but is not sent yet, so it has to wait for them. */
-function waitForAnswers(server: FastifyInstance): void {
+/**
+ * Lets answers under way be finished, and nothing else hold the stop up. Node 20's own close cuts connections whose
+ * answer has ended but is not sent yet, and waits for ones that never asked for anything.
+ */
+function finishAnswers(server: FastifyInstance): void {
   const sockets = new Set<Socket>()
+  const answers = new Set<ServerResponse>()
   server.server.on('connection', (socket) => {
     sockets.add(socket)
     socket.on('close', () => sockets.delete(socket))
   })
+  server.server.on('request', (_request, answer) => {
+    answers.add(answer)
+    answer.on('close', () => answers.delete(answer))
+  })
+  const isBusy = () =>
+    [...answers].some(({ req }) => req.complete) ||
+    [...sockets].some(({ writableLength }) => writableLength > 0)
   server.addHook('preClose', async () => {
-    const until = performance.now() + FLUSH_MS
-    while (performance.now() < until && [...sockets].some(({ writableLength }) => writableLength > 0))
-      await sleep(20)
+    const until = performance.now() + FINISH_MS
+    while (performance.now() < until && isBusy()) await sleep(20)
+    setImmediate(() => server.server.closeAllConnections())
   })
 }
+
+/** What is no HTTP, or too large for it, is told in the shape of all errors. */
+function answerClientError(error: ConnectionError, socket: Socket): void {
+  const status = CLIENT_ERRORS[error.code] ?? 400
+  const name = STATUS_CODES[status] ?? ''
+  const told = {
+    statusCode: status,
+    code: error.code,
+    error: name,
+    message: 'the request is not one that can be read'
+  }
+  const body = JSON.stringify(told satisfies ErrorAnswer)
+  if (socket.writable && !socket.destroyed) {
+    socket.write(
+      `HTTP/1.1 ${status} ${name}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+    )
+  }
+  socket.destroySoon()
+}
+
+const CLIENT_ERRORS: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse as parseDotenv } from 'dotenv'
 import { findOverlaps } from './scan/overlap.js'
+import { realPathWithin } from './scan/real-path.js'
 import type { Progress } from './schemas/rebuild.js'
 import { SettingError } from './services/errors.js'
 import { BuilderProcess } from './services/io/builder-process.js'
@@ -74,7 +75,10 @@ export function furnish(settings: Settings) {
   return {
     house: { settings, version, startedAt: now(), now },
     openapi: { version },
-    reader: { view: localManifestView(settings.manifest, MANIFEST_LIMIT_MS), lookMs: LOOK_MS },
+    reader: {
+      view: localManifestView(realPathWithin(settings.manifest), MANIFEST_LIMIT_MS),
+      lookMs: LOOK_MS
+    },
     builder: {
       process: (listen: Parameters<typeof builderProcess>[1]) => builderProcess(settings, listen),
       baseNames: settings.bases.map(({ name }) => name),

@@ -30,10 +30,10 @@ export async function buildCommand(
     warn: (message) => process.stderr.write(`${message}\n`)
   })
   const stop = () => {
-    builder.stop()
+    void builder.stop()
     process.exit(1)
   }
-  process.once('SIGTERM', stop).once('SIGINT', stop)
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop)
   try {
     const { result, notWritten } = await builder.build(
       { mode: full ? 'full' : 'incremental', paths: [], acceptRemovals },
@@ -46,7 +46,7 @@ export async function buildCommand(
     return 1
   } finally {
     shown.end()
-    builder.stop()
+    await builder.stop()
   }
 }
 

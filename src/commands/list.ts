@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { Value } from '@sinclair/typebox/value'
 import type { Entry } from '../schemas/entry.js'
 import { Filter, type Listing } from '../schemas/listing.js'
+import { parseDate } from '../services/date.js'
 import { SettingError } from '../services/errors.js'
 import { absence } from '../services/io/manifest-file.js'
 import { filterEntries } from '../services/listing.js'
@@ -49,12 +50,16 @@ export function listCommand(settings: Settings, flags: ListFlags): number {
 
 function filterOf({ json: _json, in: base, limit, ...rest }: ListFlags): Filter {
   const given = { ...rest, base, limit: limit === undefined ? undefined : Number(limit) }
+  for (const [name, text] of Object.entries({ from: rest.from, to: rest.to })) {
+    if (text !== undefined && parseDate(text.slice(0, 10)) !== text) wrong(name, text, 'a day, YYYY-MM-DD')
+  }
   const filter = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined))
-  if (Value.Check(Filter, filter)) return filter
-  const error = Value.Errors(Filter, filter).First()
-  const name = error?.path.slice(1).split('/')[0] ?? ''
-  const allowed = name === 'limit' ? 'a whole number from 1 to 10000' : 'a day, YYYY-MM-DD'
-  throw new SettingError(`--${name} is ${JSON.stringify(given[name as 'limit'])}; allowed: ${allowed}`)
+  if (!Value.Check(Filter, filter)) wrong('limit', limit, 'a whole number from 1 to 10000')
+  return filter
+}
+
+function wrong(flag: string, text: string | undefined, allowed: string): never {
+  throw new SettingError(`--${flag} is ${JSON.stringify(text)}; allowed: ${allowed}`)
 }
 
 function readListing(path: string): Entry[] | string {

@@ -1,9 +1,26 @@
-import { serve, stopOnSignals } from '../server.js'
+import { serve } from '../server.js'
 import type { Settings } from '../services/settings.js'
+
+/** After so long the process ends, whatever still hangs, in milliseconds. */
+const STOP_MS = 9300
 
 /** Runs the service until a signal ends it. */
 export async function serveCommand(settings: Settings): Promise<undefined> {
-  const serving = await serve(settings)
-  process.stdout.write(`reports-index listening on ${serving.url}\n`)
-  stopOnSignals(serving)
+  const serving = serve(settings)
+  stopOnSignals(async () => (await serving).close())
+  const { url } = await serving
+  process.stdout.write(`reports-index listening on ${url}\n`)
+}
+
+/** Ends the process by a signal: what is being answered is finished, a running build is given up. More signals change nothing. */
+function stopOnSignals(close: () => Promise<void>): void {
+  let stopping = false
+  const end = () => process.exit(0)
+  const stop = () => {
+    if (stopping) return
+    stopping = true
+    setTimeout(end, STOP_MS).unref()
+    close().then(end, end)
+  }
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop)
 }

@@ -4,15 +4,16 @@ import type { BaseStatus } from '../schemas/base-status.js'
 import type { Progress, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
 import { type Job, refresh } from '../services/job.js'
+import type { Snapshot } from '../services/manifest.js'
 import { Rebuilds } from '../services/rebuilds.js'
 import '../services/decorators.js'
 
 export interface BuilderPluginOptions {
   /** Makes the builder process. */
   process: (listen: { progress(progress: Progress): void; warn(message: string): void }) => {
-    build(job: Job, handOver: boolean): Promise<Built>
+    build(job: Job, handOver: boolean, lastGood?: Snapshot): Promise<Built>
     findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
-    stop(): void
+    stop(): Promise<void>
   }
   baseNames: readonly string[]
   now: () => number
@@ -28,7 +29,7 @@ export default fp<BuilderPluginOptions>(
     })
     const tellBases = teller(log)
     const builder = new Rebuilds({
-      build: (job, handOver) => child.build(job, handOver),
+      build: (job, handOver) => child.build(job, handOver, fastify.reader.lastGood),
       findEscape: (paths) => child.findEscape(paths),
       stop: () => child.stop(),
       async landed(built, job) {

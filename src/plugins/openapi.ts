@@ -1,4 +1,4 @@
-import swagger from '@fastify/swagger'
+import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { BaseStatus } from '../schemas/base-status.js'
@@ -46,6 +46,15 @@ export default fp<{ version: string }>(
           { name: 'builds', description: 'Builds of the index' },
           { name: 'health', description: 'How the service is' }
         ]
+      },
+      // It calls every body required.
+      transformObject: (document) => {
+        const { openapiObject } = document as {
+          openapiObject: { paths?: Record<string, { post?: { requestBody?: { required?: boolean } } }> }
+        }
+        const body = openapiObject.paths?.['/rebuild']?.post
+        if (body?.requestBody) body.requestBody.required = false
+        return openapiObject as ReturnType<NonNullable<FastifyDynamicSwaggerOptions['transformObject']>>
       },
       refResolver: {
         buildLocalReference: (json, _base, _fragment, index) =>

@@ -9,6 +9,9 @@ import { Tickets } from '../services/tickets.js'
 import { json, problem, retryAfter } from './answers.js'
 import '../services/decorators.js'
 
+/** Room for the most paths that a request may name, in bytes. */
+const BODY_LIMIT = 8 << 20
+
 const location = Type.String({ description: 'Where the build is told of', examples: ['/rebuild/7f1c…'] })
 
 const postSchema = {
@@ -47,7 +50,11 @@ const ticketSchema = {
   security: [],
   params: Type.Object({ id: Type.String({ description: 'The id that POST /rebuild gave' }) }),
   querystring: Type.Object({}, { additionalProperties: false }),
-  response: { 200: json('Where it stands', 'Ticket'), 404: problem('No such id is known in this process') }
+  response: {
+    200: json('Where it stands', 'Ticket'),
+    400: problem('An unknown parameter'),
+    404: problem('No such id is known in this process')
+  }
 }
 
 /** Builds by request. */
@@ -59,8 +66,9 @@ export default async function rebuild(fastify: FastifyInstance): Promise<void> {
     '/rebuild',
     {
       schema: postSchema,
+      bodyLimit: BODY_LIMIT,
       preValidation: async (request) => {
-        request.body ??= {}
+        if (request.body === undefined) request.body = {}
       }
     },
     async (request, reply) => {

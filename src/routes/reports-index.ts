@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance, FastifyReply } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { Moment } from '../schemas/entry.js'
 import { sources } from '../schemas/listing.js'
 import { etagOf, namesEtag } from '../services/etag.js'
@@ -25,13 +25,16 @@ const answerHeaders = {
   })
 }
 
+const querystring = Type.Object({}, { additionalProperties: false })
+
 const schema = {
   tags: ['listing'],
   operationId: 'getReportsIndex',
   summary: 'The whole listing',
-  description: 'All reports, newest first, from the manifest: no folder is looked at.',
+  description:
+    'All reports, newest first, from the manifest: no folder is looked at. HEAD answers the same, without the body.',
   security: [],
-  querystring: Type.Object({}, { additionalProperties: false }),
+  querystring,
   headers: Type.Object({
     'if-none-match': Type.Optional(Type.String({ description: 'Tags of answers that the caller has' }))
   }),
@@ -47,11 +50,15 @@ const schema = {
 export default async function reportsIndex(fastify: FastifyInstance): Promise<void> {
   const { reader } = fastify
   const prepare = preparer()
-  fastify.get('/reports-index', { schema }, (request, reply) => {
+  const answer = (request: FastifyRequest, reply: FastifyReply) => {
+    const ifNoneMatch = request.headers['if-none-match']
     const now = reader.currentNow()
-    if (now) return send(prepare(now), request.headers['if-none-match'], reply)
-    return reader.current().then((served) => send(prepare(served), request.headers['if-none-match'], reply))
-  })
+    if (now) return send(prepare(now), ifNoneMatch, reply)
+    return reader.current().then((served) => send(prepare(served), ifNoneMatch, reply))
+  }
+  fastify.get('/reports-index', { schema, exposeHeadRoute: false }, answer)
+  // Fastify's own HEAD route would give a 304 the length of an empty body.
+  fastify.head('/reports-index', { schema: { querystring } }, answer)
 }
 
 interface Prepared {

@@ -9,7 +9,7 @@ import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
-import { fileSystemOf, isLocal, readMounts } from './mounts.js'
+import { isLocal, mountOf, readMounts } from './mounts.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
@@ -17,7 +17,7 @@ import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
 export interface ScannerOptions {
   base: Base
   select: Select
-  /** Absolute path of the manifest: neither it nor its companions are reports. */
+  /** Absolute path of the manifest, links resolved: neither it nor its companions are reports. */
   manifest: string
   /** File calls at once, where they can hang. */
   limit: number
@@ -125,7 +125,7 @@ export class BaseScanner {
       hands,
       parallel: !local,
       select: this.#options.select,
-      trust: trustIn(fileSystemOf(root, mounts), local, this.#options.now()),
+      trust: trustIn(mountOf(root, mounts)?.type, local, this.#options.now()),
       isOwn: this.#ownFiles(root),
       known,
       full,
@@ -138,7 +138,7 @@ export class BaseScanner {
   /** The manifest, its companion and their temporary files, where they lie in this base. */
   #ownFiles(root: string): (rel: string) => boolean {
     const { manifest } = this.#options
-    const folder = realPathWithin(dirname(manifest))
+    const folder = dirname(manifest)
     if (!isWithin(folder, root)) return () => false
     const prefix = folder === root ? '' : `${folder.slice(root === '/' ? 1 : root.length + 1)}/`
     const own = [manifest, statusPathOf(manifest)].map((path) => prefix + basename(path))

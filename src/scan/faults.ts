@@ -22,9 +22,9 @@ export function faultCode(error: unknown): string | undefined {
   return typeof code === 'string' && typeof syscall === 'string' ? code : undefined
 }
 
-/** Whether an error says that the file is not there, or not a file, any more. */
+/** Whether an error says that the file is not there, not a file, or can not be. */
 export function isGone(error: unknown): boolean {
-  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(faultCode(error) ?? '')
+  return ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO', 'ENAMETOOLONG'].includes(faultCode(error) ?? '')
 }
 
 /** What an error of the file system means, with its code and without any path. */

@@ -11,6 +11,10 @@ const LOCAL = new Set(
 export interface Mount {
   point: string
   type: string
+  /** Which file system it is: `major:minor`. */
+  device: string
+  /** The folder of that file system that is mounted. */
+  root: string
 }
 
 /** The mounts of this process, in mounting order; read from the kernel, which answers even when a mount does not. */
@@ -28,7 +32,13 @@ export function parseMounts(mountinfo: string): Mount[] {
     .filter((line) => line !== '')
     .map((line) => {
       const fields = line.split(' ')
-      return { point: unescape(fields[4] ?? '/'), type: fields[fields.indexOf('-') + 1] ?? '' }
+      const [, , device = '', root = '/', point = '/'] = fields
+      return {
+        point: unescape(point),
+        type: fields[fields.indexOf('-') + 1] ?? '',
+        device,
+        root: unescape(root)
+      }
     })
 }
 
@@ -36,18 +46,17 @@ function unescape(field: string): string {
   return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)))
 }
 
-/** The type of the file system that a path lies on, links not resolved; undefined where the system does not tell. */
-export function fileSystemOf(path: string, mounts: readonly Mount[]): string | undefined {
+/** The mount that a path lies on, links not resolved; undefined where the system does not tell. */
+export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefined {
   let best: Mount | undefined
   for (const mount of mounts) {
     const inside = mount.point === '/' || path === mount.point || path.startsWith(`${mount.point}/`)
     if (inside && (!best || mount.point.length >= best.point.length)) best = mount
   }
-  return best?.type
+  return best
 }
 
 /** Whether a path lies on a disk of this machine, so that calls on it can not hang. */
 export function isLocal(path: string, mounts: readonly Mount[] = readMounts()): boolean {
-  const type = fileSystemOf(path, mounts)
-  return type !== undefined && LOCAL.has(type)
+  return LOCAL.has(mountOf(path, mounts)?.type ?? '')
 }

@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Warning } from '../schemas/entry.js'
-import { makeEntry, wantsHead } from '../services/entry.js'
+import type { Head } from '../services/decode.js'
+import { type FileFacts, makeEntry, wantsHead } from '../services/entry.js'
 import { formatOf } from '../services/format.js'
 import type { Scan } from '../services/reconcile.js'
 import type { Select } from '../services/select.js'
@@ -69,6 +70,17 @@ export async function lookAt(
   const tracked =
     scan.entries.get(rel) ?? (scan.unreadable.includes(rel) ? options.known.get(rel) : undefined)
   return { ...(tracked && { tracked }), warnings: scan.warnings }
+}
+
+/** Whatever stands in a file can cost that file's own entry its title, and nothing else. */
+function understand(file: FileFacts, head: Head | undefined): ReturnType<typeof makeEntry> {
+  try {
+    return makeEntry(file, head)
+  } catch (error) {
+    const { base, rel } = file
+    const message = `its content can not be understood (${(error as Error).name})`
+    return { ...makeEntry(file, undefined), warnings: [{ code: 'unreadable', base, rel, message }] }
+  }
 }
 
 class Walk {
@@ -160,7 +172,7 @@ class Walk {
     if (!stat.isFile) return undefined
     const head = 'head' in opened ? opened.head : undefined
     if (head) counts.read++
-    const { entry, warnings } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
+    const { entry, warnings } = understand({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
     return track(entry, trust.stamp(stat), trust.isFresh(stat), warnings)
   }
 

@@ -26,8 +26,8 @@ export const Manifest = Type.Object({
 })
 export type Manifest = Static<typeof Manifest>
 
-/** The manifest without its reports. */
-export const ManifestHead = Type.Omit(Manifest, ['reports'])
+/** What stands before the listing. */
+export const ManifestHead = Type.Omit(Manifest, ['count', 'reports'])
 export type ManifestHead = Static<typeof ManifestHead>
 
 /** A folder of a network file system whose reports went away without an error, and since when. */

@@ -60,7 +60,7 @@ export const SettingTexts = Type.Object({
       env: 'REPORTS_INDEX_INCLUDE',
       flag: 'include',
       value: 'GLOBS',
-      allowed: 'one glob or more, comma between several',
+      allowed: 'one glob or more, comma between several, each bracket closed',
       description: 'Which files are reports; a glob without `/` matches at any depth; case is ignored',
       repeatable: true
     },
@@ -70,7 +70,7 @@ export const SettingTexts = Type.Object({
     env: 'REPORTS_INDEX_EXCLUDE',
     flag: 'exclude',
     value: 'GLOBS',
-    allowed: 'globs, comma between several',
+    allowed: 'globs, comma between several, each bracket closed',
     description: 'Which of these are not; a glob that matches a folder takes away all below it',
     defaultText: 'none',
     repeatable: true

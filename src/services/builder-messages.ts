@@ -7,7 +7,7 @@ import type { Settings } from './settings.js'
 /** What the service tells its builder process. */
 export type ToBuilder =
   | { type: 'settings'; settings: Settings }
-  | { type: 'build'; id: number; job: Job; handOver: boolean }
+  | { type: 'build'; id: number; job: Job; handOver: boolean; lastGood?: Snapshot }
   | { type: 'check'; id: number; paths: ReportPath[] }
 
 /** What a build has to say to the service; its listing where it was asked for, or could not be written. */

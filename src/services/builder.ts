@@ -4,7 +4,7 @@ import { type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { digestOf } from './etag.js'
 import type { Job } from './job.js'
 import { type Known, knownFrom, nothingKnown } from './known.js'
-import { type EncodedManifest, encodeManifest, type OpenedManifest } from './manifest.js'
+import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
 import type { Select } from './select.js'
@@ -37,6 +37,11 @@ export interface BuilderPorts {
 
 const PROGRESS_MS = 200
 
+interface Saved {
+  stamp?: string | undefined
+  notWritten?: string | undefined
+}
+
 /** Builds the manifest. It remembers the last one, so that a refresh need not read it again. */
 export class Builder {
   readonly #ports: BuilderPorts
@@ -46,19 +51,22 @@ export class Builder {
     this.#ports = ports
   }
 
-  /** One build. What a base or the disk does to it is told in its outcome, not thrown. */
-  async build(job: Job): Promise<Outcome> {
+  /**
+   * One build. What a base or the disk does to it is told in its outcome, not thrown.
+   * @param lastGood a listing to go on from where neither the manifest nor this builder knows any
+   */
+  async build(job: Job, lastGood?: Snapshot): Promise<Outcome> {
     return await this.#ports.lock.hold(async () => {
       const steps: Step[] = []
       const startedAt = this.#ports.now()
-      const known = await this.#step('load', steps, () => this.#load())
+      const known = await this.#step('load', steps, () => this.#load(job, lastGood))
       const found = await this.#step('scan', steps, () => this.#scan(known, job, startedAt))
       const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
-      const notWritten = await this.#step('save', steps, () => this.#save(known, found, made))
+      const { stamp, notWritten } = await this.#step('save', steps, () => this.#save(known, found, made))
       const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten }
       const outcome = outcomeOf(known, found, made.snapshot, run)
       if (notWritten === undefined) await this.#saveStatus(outcome.status)
-      await this.#remember(found, outcome)
+      this.#remember(found, outcome, stamp)
       return outcome
     })
   }
@@ -77,17 +85,22 @@ export class Builder {
     }
   }
 
-  async #load(): Promise<Known> {
+  async #load({ mode, mend }: Job, lastGood: Snapshot | undefined): Promise<Known> {
     const { manifest, scanners, select } = this.#ports
     const status = (await manifest.readStatus()) ?? this.#known.status
-    if (this.#known.stamp !== undefined && this.#known.stamp === (await manifest.stamp())) {
+    const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
+    if (asRemembered && this.#known.stamp === (await manifest.stamp())) {
       return { ...this.#known, status }
     }
-    const { opened, stamp } = await manifest.read()
-    // The last known entries are worth more than an empty or broken place; it is written again in any case.
-    if (!opened) return { ...this.#known, stamp: undefined, status }
     const names = scanners.map(({ base }) => base.name)
-    return knownFrom(opened, stamp, status, names, select)
+    const { opened, stamp } = await manifest.read()
+    if (opened) return knownFrom(opened, stamp, status, names, select)
+    // The last known entries are worth more than an empty or broken place; it is written again in any case.
+    const isNew = this.#known.snapshot === undefined && lastGood !== undefined
+    const known = isNew
+      ? knownFrom({ snapshot: lastGood, state: Buffer.alloc(0) }, '', status, names, select)
+      : this.#known
+    return { ...known, stamp: undefined, status }
   }
 
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
@@ -131,19 +144,17 @@ export class Builder {
     )
   }
 
-  /** @returns the error's code, where the manifest could not be written */
-  async #save(
-    known: Known,
-    found: Map<string, BaseFound>,
-    made: EncodedManifest
-  ): Promise<string | undefined> {
+  /** @returns the manifest's stamp, or the error's code where it could not be written */
+  async #save(known: Known, found: Map<string, BaseFound>, made: EncodedManifest): Promise<Saved> {
+    const { manifest } = this.#ports
     try {
-      if (isNews(known, found, made)) await this.#ports.manifest.write(made.bytes)
-      return undefined
+      if (!isNews(known, found, made)) return { stamp: known.stamp }
+      await manifest.write(made.bytes)
+      return { stamp: await manifest.stamp() }
     } catch (error) {
-      return codeOf(error)
+      return { notWritten: codeOf(error) }
     } finally {
-      await this.#ports.manifest.sweep().catch(() => {})
+      await manifest.sweep().catch(() => {})
     }
   }
 
@@ -155,9 +166,9 @@ export class Builder {
     }
   }
 
-  async #remember(found: Map<string, BaseFound>, { snapshot, status, notWritten }: Outcome): Promise<void> {
+  #remember(found: Map<string, BaseFound>, { snapshot, status }: Outcome, stamp: string | undefined): void {
     this.#known = {
-      stamp: notWritten === undefined ? await this.#ports.manifest.stamp() : undefined,
+      stamp,
       snapshot: { ...snapshot, body: Buffer.alloc(0) },
       entries: new Map([...found].map(([name, { entries }]) => [name, entries])),
       roots: new Map(snapshot.bases.map(({ name, root }) => [name, root])),

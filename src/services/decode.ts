@@ -16,11 +16,11 @@ export function decodeText(head: Head): string {
 }
 
 /** As decodeText, but bytes that are not UTF-8 are read in the charset that the HTML declares. */
-export function decodeHtml(head: Head, declaredCharset: (asciiText: string) => string | undefined): string {
+export function decodeHtml(head: Head, declaredCharsets: (asciiText: string) => string[]): string {
   const marked = decodeMarked(head.bytes)
   if (marked !== undefined) return marked
   if (isUtf8(head.cut ? wholeSequences(head.bytes) : head.bytes)) return head.bytes.toString('utf8')
-  const encoding = encodingFor(declaredCharset(head.bytes.toString('latin1')))
+  const encoding = encodingFor(declaredCharsets(head.bytes.toString('latin1')))
   return encoding === 'utf-8' ? head.bytes.toString('utf8') : new TextDecoder(encoding).decode(head.bytes)
 }
 
@@ -32,10 +32,11 @@ function decodeMarked(bytes: Buffer): string | undefined {
 }
 
 // The HTML standard's "change the encoding": a meta can not declare UTF-16, and x-user-defined is windows-1252.
-function encodingFor(label: string | undefined): string {
-  const name = label === undefined ? null : labelToName(label)?.toLowerCase()
-  if (name == null || name === 'replacement' || name.startsWith('utf-16')) return 'utf-8'
-  return name === 'x-user-defined' ? 'windows-1252' : name
+// The first label that is known counts.
+function encodingFor(labels: string[]): string {
+  const known = labels.map((label) => labelToName(label)?.toLowerCase()).find((name) => name != null)
+  if (known === undefined || known === 'replacement' || known.startsWith('utf-16')) return 'utf-8'
+  return known === 'x-user-defined' ? 'windows-1252' : known
 }
 
 // A head may be cut within a character; that alone does not make the file anything but UTF-8.

@@ -4,7 +4,7 @@ import { decodeHtml, decodeText, type Head } from './decode.js'
 import { formatOf } from './format.js'
 import { type FrontMatter, splitFrontMatter } from './front-matter.js'
 import { firstHeading } from './heading.js'
-import { declaredCharset, type HtmlFacts, readHtml } from './html.js'
+import { declaredCharsets, type HtmlFacts, readHtml } from './html.js'
 import { foldText } from './text.js'
 import { titleFromName } from './title.js'
 
@@ -59,7 +59,10 @@ export function makeEntry(file: FileFacts, head: Head | undefined): { entry: Ent
 }
 
 function readContent(head: Head, format: string): Content {
-  const text = format === 'html' ? decodeHtml(head, declaredCharset) : decodeText(head)
+  const text =
+    format === 'html'
+      ? decodeHtml(head, (ascii) => declaredCharsets(splitFrontMatter(ascii).body))
+      : decodeText(head)
   const { matter, body } = splitFrontMatter(text)
   if (format === 'html') return { matter, html: readHtml(body) }
   const titled = foldText(matter.title ?? '') !== undefined

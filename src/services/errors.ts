@@ -16,6 +16,9 @@ export class SettingError extends Error {
   readonly code = 'RI_ERR_SETTING'
 }
 
+/** The builder process ended before it answered. */
+export class ChildLost extends Error {}
+
 export const NotFound = createError('RI_ERR_NOT_FOUND', '%s', 404)
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)

@@ -49,16 +49,17 @@ function readBlock(block: string): FrontMatter {
  * gray-matter, with its traps closed:
  * - it evals `---js` and its like: the caller hands over nothing but the block of a plain `---`;
  * - it caches by text before it parses, errors too, unless options are given: always fresh ones;
- * - it ends the block at any "\n---": the engine reads the block itself, not gray-matter's cut;
- * - its search for comments is quadratic in blank lines: it is handed the block without them.
+ * - it ends the block at any line that begins with `---`, and its search for comments is quadratic in blank lines: the
+ *   engine reads the block itself, and gray-matter is handed it without such lines.
  */
 function parseBlock(block: string): FrontMatter {
-  const lines = block.split('\n').filter((line) => line.trim() !== '')
+  const lines = block.split(/[\r\n\u2028\u2029]+/).filter((line) => line.trim() !== '')
   const { data } = matter(
-    { content: `---\n${lines.join('\n')}` },
+    {
+      content: `---\n${lines.map((line) => (line.startsWith('---') ? `_${line}` : line)).join('\n')}\n---\n`
+    },
     {
       language: 'yaml',
-      delimiters: ['---', '\0'],
       engines: {
         yaml: () => Object.fromEntries(readYamlKeys(block, KEYS)),
         javascript: refuse,

@@ -1,17 +1,11 @@
-import Markdown, { type MarkdownIt, type Token } from 'markdown-it'
+import { type Node, Parser } from 'commonmark'
 
 // A level-1 heading at the top level has one of these lines, so most texts need no parser.
 const ATX = /^ {0,3}#(?:[ \t]|$)/m
 const SETEXT = /^ {0,3}=+[ \t]*$/m
 
-const blocks = parser()
-blocks.core.ruler.disable('inline')
-const inlines = parser()
-
-// The preset's own nesting limit (20) drops all that follows a deeper list.
-function parser(): MarkdownIt {
-  return new Markdown('commonmark', { maxNesting: 1000 })
-}
+/** Inline parsing is quadratic in brackets and the like; a heading is read up to so many of them. */
+const MAX_MARKS = 2000
 
 /**
  * The text of the first level-1 heading that stands at the top level, as CommonMark reads it: inline markup reduced
@@ -21,27 +15,53 @@ function parser(): MarkdownIt {
 export function firstHeading(markdown: string): string | undefined {
   const text = markdown.replace(/\r\n?/g, '\n')
   if (!ATX.test(text) && !SETEXT.test(text)) return undefined
-  const references = {}
-  const tokens = blocks.parse(text, references)
-  const at = tokens.findIndex(
-    ({ type, tag, level }) => type === 'heading_open' && tag === 'h1' && level === 0
-  )
-  if (at === -1) return undefined
-  return plainText(inlines.parseInline(tokens[at + 1]?.content ?? '', references))
-}
-
-function plainText(tokens: Token[]): string {
-  return tokens.map(textOf).join('')
-}
-
-function textOf(token: Token): string {
-  switch (token.type) {
-    case 'softbreak':
-    case 'hardbreak':
-      return ' '
-    case 'html_inline':
-      return ''
-    default:
-      return token.children?.length ? plainText(token.children) : token.content
+  let heading: Heading | undefined
+  // The reference parser, but for that it reads the inline markup of nothing but the heading that is asked for.
+  const parser = new Parser() as Parser & Inner
+  parser.processInlines = (document) => {
+    heading = topHeading(document)
+    if (!heading) return
+    heading._string_content = bounded(heading._string_content)
+    Object.assign(parser.inlineParser, { refmap: parser.refmap, options: parser.options })
+    parser.inlineParser.parse(heading)
   }
+  parser.parse(text)
+  return heading && plainText(heading)
+}
+
+/** What the reference parser keeps to itself. */
+interface Inner {
+  processInlines(document: Node): void
+  refmap: object
+  options: object
+  inlineParser: { parse(block: Node): void }
+}
+type Heading = Node & { _string_content: string }
+
+function topHeading(document: Node): Heading | undefined {
+  for (let block = document.firstChild; block; block = block.next) {
+    if (block.type === 'heading' && block.level === 1) return block as Heading
+  }
+  return undefined
+}
+
+function bounded(content: string): string {
+  let marks = 0
+  for (const { index } of content.matchAll(/[[\]!<>*_`&\\:]/g))
+    if (++marks > MAX_MARKS) return content.slice(0, index)
+  return content
+}
+
+function plainText(heading: Node): string {
+  const walker = heading.walker()
+  let text = ''
+  for (let event = walker.next(); event; event = walker.next()) {
+    if (event.entering) text += textOf(event.node)
+  }
+  return text
+}
+
+function textOf({ type, literal }: Node): string {
+  if (type === 'softbreak' || type === 'linebreak') return ' '
+  return type === 'text' || type === 'code' ? (literal ?? '') : ''
 }

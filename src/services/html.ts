@@ -12,8 +12,8 @@ export interface HtmlFacts {
   heading?: string
   /** All `<meta>` elements in document order. */
   metas: Meta[]
-  /** The declared charset's label. */
-  charset?: string
+  /** Labels of the charsets that metas declare. */
+  charsets: string[]
 }
 export interface Meta {
   name: string
@@ -28,7 +28,7 @@ const UNSEEN = new Set(['script', 'style', 'svg', 'template', 'noscript'])
 
 /** Reads title, first heading and metas as the HTML standard parses them. */
 export function readHtml(text: string): HtmlFacts {
-  const facts: HtmlFacts = { metas: [] }
+  const facts: HtmlFacts = { metas: [], charsets: [] }
   for (const element of seenElements(parseBounded(text))) {
     if (element.namespaceURI !== html.NS.HTML) continue
     if (element.tagName === 'title') facts.title ??= textOf(element)
@@ -38,9 +38,10 @@ export function readHtml(text: string): HtmlFacts {
   return facts
 }
 
-/** The charset that an HTML text declares, in a meta or an XML declaration. */
-export function declaredCharset(text: string): string | undefined {
-  return readHtml(text).charset ?? /^<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)["']/.exec(text)?.[1]
+/** The charsets that an HTML text declares, in metas or in an XML declaration, the one that counts first. */
+export function declaredCharsets(text: string): string[] {
+  const inXml = /^<\?xml\s[^>]*?encoding\s*=\s*["']([\w.:-]+)["']/.exec(text)?.[1]
+  return [...readHtml(text).charsets, ...(inXml === undefined ? [] : [inXml])]
 }
 
 function parseBounded(text: string): Tree.Document {
@@ -98,7 +99,7 @@ function readMeta(element: Tree.Element, facts: HtmlFacts): void {
   const declared =
     attributes.get('charset') ??
     (attributes.get('http-equiv')?.toLowerCase() === 'content-type' ? charsetIn(content ?? '') : undefined)
-  if (declared !== undefined) facts.charset ??= declared.trim()
+  if (declared !== undefined) facts.charsets.push(declared.trim())
   if (content === undefined) return
   const [name = '', property = ''] = ['name', 'property'].map((key) => attributes.get(key)?.toLowerCase())
   facts.metas.push({ name, property, content })

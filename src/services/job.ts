@@ -7,6 +7,8 @@ export interface Job {
   paths: ReportPath[]
   /** Bases whose missing reports are really gone. */
   acceptRemovals: string[]
+  /** The manifest was found to be unusable: what is remembered of it is not trusted. */
+  mend?: boolean
 }
 
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }
@@ -24,7 +26,8 @@ export function mergeJobs(a: Job, b: Job): Job {
   return {
     mode: MODES[Math.max(MODES.indexOf(a.mode), MODES.indexOf(b.mode))] as Job['mode'],
     paths: [...a.paths, ...b.paths],
-    acceptRemovals: [...new Set([...a.acceptRemovals, ...b.acceptRemovals])]
+    acceptRemovals: [...new Set([...a.acceptRemovals, ...b.acceptRemovals])],
+    ...(a.mend || b.mend ? { mend: true } : {})
   }
 }
 

@@ -7,7 +7,7 @@ import { type Tracked, track } from './tracked.js'
 /*
  * The file, one entry a line:
  *
- *   {"version":1,"etag":…,"generatedAt":…,"count":N,"bases":[…],"rules":…,"listingBytes":L,     head
+ *   {"version":1,"etag":…,"generatedAt":…,"bases":[…],"rules":…,"listingBytes":L,               head
  *   "total":N,"count":N,"reports":[                                                             listing
  *   {entry},                                                                                    listing
  *   {entry}                                                                                     listing
@@ -80,8 +80,8 @@ export function encodeManifest(
   return { bytes: Buffer.concat([head, listing, state, seal]), snapshot }
 }
 
-function encodeHead({ etag, generatedAt, count, bases, body }: Snapshot): string {
-  const head = { version: MANIFEST_VERSION, etag, generatedAt, count, bases }
+function encodeHead({ etag, generatedAt, bases, body }: Snapshot): string {
+  const head = { version: MANIFEST_VERSION, etag, generatedAt, bases }
   return `${JSON.stringify({ ...head, rules: RULES_VERSION, listingBytes: body.length }).slice(0, -1)},`
 }
 
@@ -120,20 +120,22 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
   if (bytes.toString('latin1', seal) !== `"seal":"${sealed}"}\n`) return undefined
   const body = bytes.subarray(start, end)
   openBraces(body)
-  if (digestOf(body) !== head.etag || countIn(body) !== head.count) {
+  const count = countIn(body)
+  if (digestOf(body) !== head.etag || count === undefined) {
     body[0] = 0x0a
     body[body.length - 2] = 0x2c
     return undefined
   }
-  const { etag, generatedAt, count, bases } = head
+  const { etag, generatedAt, bases } = head
   return {
     snapshot: { body, etag, generatedAt, count, bases },
     state: head.rules === RULES_VERSION ? bytes.subarray(end, seal) : Buffer.alloc(0)
   }
 }
 
-function countIn(body: Buffer): number {
-  return Number(/^\{"total":(\d+),"count":\1,"reports":\[\n/.exec(body.toString('latin1', 0, 80))?.[1] ?? -1)
+function countIn(body: Buffer): number | undefined {
+  const count = /^\{"total":(\d+),"count":\1,"reports":\[\n/.exec(body.toString('latin1', 0, 80))?.[1]
+  return count === undefined ? undefined : Number(count)
 }
 
 function openForeign(bytes: Buffer): OpenedManifest | undefined {

@@ -68,8 +68,7 @@ function difference(known: Known, found: Map<string, BaseFound>) {
       counts[old === undefined ? 'added' : old === line ? 'unchanged' : 'updated']++
     }
   }
-  const before = [...known.entries.values()].reduce((total, { size }) => total + size, 0)
-  return { ...counts, removed: before - counts.updated - counts.unchanged }
+  return { ...counts, removed: (known.snapshot?.count ?? 0) - counts.updated - counts.unchanged }
 }
 
 function compareWarnings(a: Warning, b: Warning): number {

@@ -65,15 +65,16 @@ export class Reader {
 
   /** The listing as the manifest has it now; else the last good one; else that of a scan. */
   async current(): Promise<Served> {
-    await this.refresh()
+    await this.refreshAll()
     if (this.#served) return this.#served
     const snapshot = await this.#ports.liveScan()
-    if (!this.#served) this.#serve(snapshot, 'live-scan')
+    if (!this.#served) this.#serve(snapshot, 'snapshot')
     return { snapshot, source: 'live-scan', checkedAt: this.#checkedAt(snapshot) }
   }
 
   /** The listing if nothing needs to be waited for. */
   currentNow(): Served | undefined {
+    this.#refreshStatus()
     return this.#served && this.#ports.view.isCurrent() ? this.#served : undefined
   }
 
@@ -87,15 +88,20 @@ export class Reader {
 
   /** Looks at the companion if it changed, and at the manifest. */
   async refreshAll(): Promise<void> {
+    this.#refreshStatus()
+    await this.refresh()
+  }
+
+  #refreshStatus(): void {
     const status = this.#ports.view.lookAtStatus()
     if (status) this.adoptStatus(status)
-    await this.refresh()
   }
 
   /** Takes what a build has to tell. */
   adoptStatus(status: Status): void {
     this.#status = status
-    if (this.#served) this.#served = { ...this.#served, checkedAt: this.#checkedAt(this.#served.snapshot) }
+    if (this.#served?.snapshot.etag === status.etag)
+      this.#served = { ...this.#served, checkedAt: status.checkedAt }
   }
 
   /** Takes what a build of this process made: from the manifest, or, where that can not be written, as it is. */
@@ -103,6 +109,11 @@ export class Reader {
     this.adoptStatus(status)
     await this.refresh()
     if (snapshot && this.#state !== 'ok') this.#serve(snapshot, 'snapshot')
+  }
+
+  /** The last good listing, where the manifest can not be used. */
+  get lastGood(): Snapshot | undefined {
+    return this.#state === 'ok' ? undefined : this.#served?.snapshot
   }
 
   /** The manifest as health tells it. */
@@ -137,13 +148,10 @@ export class Reader {
     if (!(wasLate && seen.state === 'late')) this.#ports.onUnusable(seen.state, seen.reason)
   }
 
-  #serve(snapshot: Snapshot, source: Source): void {
+  #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {
     const isNew = this.#served?.snapshot.etag !== snapshot.etag
-    this.#served = {
-      snapshot,
-      source: source === 'live-scan' ? 'snapshot' : source,
-      checkedAt: this.#checkedAt(snapshot)
-    }
+    const checkedAt = isNew || !this.#served ? this.#checkedAt(snapshot) : this.#served.checkedAt
+    this.#served = { snapshot, source, checkedAt }
     if (isNew) this.#ports.onChange?.(snapshot)
   }
 

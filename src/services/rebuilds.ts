@@ -1,7 +1,7 @@
 import type { Health } from '../schemas/health.js'
 import type { Progress, RebuildOverview, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from './builder-messages.js'
-import { BadPath, BuildFailed, NoListing, NotWritten, Stopping, UnknownBase } from './errors.js'
+import { BadPath, BuildFailed, ChildLost, NoListing, NotWritten, Stopping, UnknownBase } from './errors.js'
 import { isBelowBase, type Job, mergeJobs, refresh } from './job.js'
 import type { Snapshot } from './manifest.js'
 import { type Place, Queue } from './queue.js'
@@ -12,7 +12,7 @@ export interface RebuildPorts {
   build(job: Job, handOver: boolean): Promise<Built>
   findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
   /** Gives the builder up. */
-  stop(): void
+  stop(): Promise<void>
   /** Takes what a build made, before those who asked for it are answered. */
   landed(built: Built, job: Job): Promise<void>
   failed(error: Error): void
@@ -78,7 +78,7 @@ export class Rebuilds {
 
   /** Asks for a refresh that mends the manifest. */
   mend(): void {
-    this.request(refresh)
+    this.request({ ...refresh, mend: true })
   }
 
   progress(progress: Progress): void {
@@ -108,17 +108,28 @@ export class Rebuilds {
   }
 
   /** Takes no more work, refuses what waits, and gives a running build up. */
-  stop(): void {
+  async stop(): Promise<void> {
     this.#stopping = true
     this.#queue.close(new Stopping())
-    this.#ports.stop()
+    await this.#ports.stop()
+  }
+
+  /** A builder that was killed is started anew, once. */
+  async #try(job: Job): Promise<Built> {
+    const handOver = this.#ports.wantsListing()
+    try {
+      return await this.#ports.build(job, handOver)
+    } catch (error) {
+      if (this.#stopping || !(error instanceof ChildLost)) throw error
+      return await this.#ports.build(job, handOver)
+    }
   }
 
   async #build(job: Job): Promise<Built> {
     const moment = () => new Date(this.#ports.now()).toISOString()
     this.#running = { startedAt: moment(), mode: job.mode }
     try {
-      const built = await this.#ports.build(job, this.#ports.wantsListing())
+      const built = await this.#try(job)
       await this.#ports.landed(built, job)
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
       this.#last = error

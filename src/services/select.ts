@@ -38,7 +38,7 @@ export function selects(select: Select, rel: string): boolean {
 
 function matcher(globs: readonly string[]): (rel: string) => boolean {
   if (globs.length === 0) return () => false
-  return picomatch(globs.map(anchored), { dot: true, nocase: true, nonegate: true, strictSlashes: true })
+  return picomatch(globs.map(anchored), { dot: true, flags: 'is', nonegate: true, strictSlashes: true })
 }
 
 /** The folder of which a glob takes away all that is in it, so that it need not be walked. */
@@ -67,4 +67,15 @@ export function splitGlobs(text: string): string[] {
     else globs[globs.length - 1] += char
   }
   return globs.map((glob) => glob.trim()).filter((glob) => glob !== '')
+}
+
+/** Whether each bracket of a glob has its other half; a glob with a lone one matches nothing that anyone means. */
+export function isBalanced(glob: string): boolean {
+  const closing: Record<string, string> = { '{': '}', '[': ']', '(': ')' }
+  const open: string[] = []
+  for (const [char] of glob.matchAll(/\\?./gsu)) {
+    if (closing[char]) open.push(closing[char])
+    else if ('}])'.includes(char) && open.pop() !== char) return false
+  }
+  return open.length === 0
 }

@@ -1,7 +1,8 @@
+import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type SettingName, SettingTexts, type SettingWords } from '../schemas/settings.js'
 import { SettingError } from './errors.js'
-import { splitGlobs } from './select.js'
+import { isBalanced, splitGlobs } from './select.js'
 
 /** A named root folder of reports; `root` is absolute, as given, links not resolved. */
 export interface Base {
@@ -20,18 +21,17 @@ export interface Surroundings {
 export type Texts = Partial<Record<SettingName, string>>
 
 const UNITS = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 } as const
-const LOOPBACK = /^(?:localhost|127(?:\.\d{1,3}){3}|::1|(?:.+\.)?localhost)$/i
 
 const decoders = {
   bases: decodeBases,
   manifest: (text: string | undefined) => text,
   refresh: (text: string) => within(durationOf(text), 100, 576 * UNITS.h, 0),
-  include: splitGlobs,
-  exclude: splitGlobs,
+  include: decodeGlobs,
+  exclude: decodeGlobs,
   concurrency: (text: string) => within(Number(text), 1, 512),
   timeout: (text: string) => within(durationOf(text), 100, 24 * UNITS.h),
   maxDrop: (text: string) => within(Number.parseFloat(text) / 100, 0, 1),
-  host: (text: string) => (LOOPBACK.test(text) ? text : undefined),
+  host: (text: string) => (isLoopback(text) ? text : undefined),
   port: (text: string) => within(Number(text), 0, 65_535),
   logLevel: (text: string) => text
 }
@@ -115,6 +115,16 @@ function decodeBases(text: string): Base[] | undefined {
     bases.push({ name: match[1] as string, root: match[2] as string })
   }
   return bases.length > 0 ? bases : undefined
+}
+
+function decodeGlobs(text: string): string[] | undefined {
+  const globs = splitGlobs(text)
+  return globs.every(isBalanced) ? globs : undefined
+}
+
+function isLoopback(host: string): boolean {
+  if (isIP(host)) return host === '::1' || host.startsWith('127.')
+  return /^(?:.+\.)?localhost$/i.test(host)
 }
 
 function durationOf(text: string): number {

@@ -3,6 +3,8 @@ import { YamlError } from './errors.js'
 
 const MAX_ALIASES = 50
 const MAX_DEPTH = 64
+/** Control characters that YAML allows nowhere. */
+const C0 = /[\x00-\x08\v\f\x0e-\x1f]/
 const NULLS = new Set<unknown>(['', '~', 'null', 'Null', 'NULL'])
 
 /**
@@ -12,14 +14,7 @@ const NULLS = new Set<unknown>(['', '~', 'null', 'Null', 'NULL'])
  * @throws YamlError with the offset of what does not parse
  */
 export function readYamlKeys(text: string, keys: readonly string[]): Map<string, string> {
-  const document = parseDocument(text, {
-    version: '1.2',
-    schema: 'failsafe',
-    resolveKnownTags: false,
-    uniqueKeys: false, // quadratic there; checked below
-    prettyErrors: false,
-    logLevel: 'error' // 'silent' lets a second document pass
-  })
+  const document = parseTree(text)
   const error = document.errors.find(({ code }) => code !== 'TAG_RESOLVE_FAILED')
   if (error) throw new YamlError(firstLine(error.message), error.pos[0])
   const aliases = checkNodes(document.contents)
@@ -33,6 +28,26 @@ export function readYamlKeys(text: string, keys: readonly string[]): Map<string,
     }
   }
   return found
+}
+
+function parseTree(text: string): ReturnType<typeof parseDocument> {
+  const control = C0.exec(text)
+  if (control) throw new YamlError('a control character', control.index)
+  const options = {
+    version: '1.2',
+    schema: 'failsafe',
+    resolveKnownTags: false,
+    uniqueKeys: false, // quadratic there; checked below
+    prettyErrors: false,
+    logLevel: 'error' // 'silent' lets a second document pass
+  } as const
+  try {
+    return parseDocument(text, options)
+  } catch (error) {
+    // Some nesting is recursion there, without a bound.
+    if (error instanceof RangeError) throw new YamlError(`nested deeper than ${MAX_DEPTH}`, 0)
+    throw error
+  }
 }
 
 type Aliases = Map<Alias, Node>

@@ -25,10 +25,7 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
     select,
     maxDrop: settings.maxDrop,
     concurrency: 4,
-    manifest: manifestFile(
-      settings.manifest,
-      settings.bases.map(({ root }) => root)
-    ),
+    manifest: manifestFile(settings.manifest, () => settings.bases.map(({ root }) => root)),
     lock: { hold: (work) => work() },
     now,
     progress() {},
@@ -260,6 +257,29 @@ t.test('a manifest that was lost or damaged is written again from what is known'
   }
 })
 
+t.test('a manifest that was damaged without a trace in its stamp is mended by who is told so', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const bytes = fs.readFileSync(manifest)
+  const file = manifestFile(manifest, () => [])
+  const stamp = async () => 'the same'
+  const read = async () => ({ ...(await file.read()), stamp: 'the same' })
+  const blind = builderOver(folder, ['a'], {}, { manifest: { ...file, stamp, read } })
+  await blind.builder.build({ ...refresh, mend: true })
+  await blind.builder.build(refresh)
+  for (const job of [
+    { ...refresh, mend: true },
+    { ...refresh, mode: 'full' as const }
+  ]) {
+    fs.writeFileSync(manifest, bytes.toString().replace('One', 'Two'))
+    await blind.builder.build(refresh)
+    t.notOk(fs.readFileSync(manifest).equals(bytes), 'a refresh trusts the stamp')
+    await blind.builder.build(job)
+    t.strictSame(fs.readFileSync(manifest), bytes)
+  }
+})
+
 t.test('a manifest that can not be written is told by its code, and tried again', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' }, state: 'a file where the folder should be' })
   const { builder } = builderOver(folder, ['a'])
@@ -279,8 +299,10 @@ t.test('the folder of the manifest is made, a base never is', async (t) => {
 })
 
 t.test('what dead writers left is swept, and nothing else', async (t) => {
-  const keep = { 'm.json.bak': '', 'm.jsonx': '', 'other.json.1': '' }
-  const folder = t.testdir({ a: {}, state: { 'm.json.1234': '', 'm.status.json.99': '', ...keep } })
+  const keep = { 'm.json.bak': '', 'm.jsonx': '', 'other.json.1': '', 'm.json.20260609': 'a backup' }
+  const folder = t.testdir({ a: {}, state: keep })
+  plant(folder, { 'state/m.json.1234': 'cut sho', 'state/m.status.json.99': '' })
+  fs.chmodSync(join(folder, 'state/m.json.1234'), 0o1644)
   await builderOver(folder, ['a']).builder.build(refresh)
   t.strictSame(
     fs.readdirSync(join(folder, 'state')).toSorted(),

@@ -123,7 +123,11 @@ t.test('the companion tells when the listing was confirmed, and how the bases ar
   t.match(reader.manifestHealth(Date.parse(LATER) + 5000), { checkedAt: LATER, ageSeconds: 5 })
   tell(status('other'))
   await reader.refreshAll()
-  t.match(await reader.current(), { checkedAt: NOW }, 'not that of another listing')
+  t.match(
+    await reader.current(),
+    { checkedAt: LATER },
+    'a build of another listing confirms nothing, and takes nothing back'
+  )
 })
 
 t.test(

@@ -70,6 +70,7 @@ t.test('one job covers all that was asked for', async (t) => {
     paths: [path],
     acceptRemovals: ['b']
   })
+  t.ok(mergeJobs(refresh, { ...refresh, mend: true }).mend)
 })
 
 t.test('a path stays below its base, or is refused', async (t) => {
@@ -101,7 +102,7 @@ function rebuilds(over: Partial<RebuildPorts>): Rebuilds {
   return new Rebuilds({
     build: async () => built,
     findEscape: async () => undefined,
-    stop() {},
+    stop: async () => {},
     landed: async () => {},
     failed() {},
     wantsListing: () => false,
@@ -161,11 +162,11 @@ t.test('who waits when the service stops is told so', async (t) => {
   let die: (error: Error) => void = () => {}
   const builds = rebuilds({
     build: () => new Promise((_resolve, reject) => (die = reject)),
-    stop: () => die(new Error('given up'))
+    stop: async () => die(new Error('given up'))
   })
   const running = builds.request(refresh)
   const waiting = builds.request(refresh)
-  builds.stop()
+  await builds.stop()
   await t.rejects(running.done, { code: 'RI_ERR_STOPPING' })
   await t.rejects(waiting.done, { code: 'RI_ERR_STOPPING' })
 })

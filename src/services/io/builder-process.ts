@@ -1,8 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import type { Progress, ReportPath } from '../../schemas/rebuild.js'
 import type { Built, FromBuilder, ToBuilder } from '../builder-messages.js'
+import { ChildLost } from '../errors.js'
 import type { Job } from '../job.js'
+import type { Snapshot } from '../manifest.js'
 import type { Settings } from '../settings.js'
 
 export interface BuilderProcessOptions {
@@ -20,6 +23,8 @@ interface Waiting {
 
 /** Threads for the manifest's own file calls, beside those for the bases. */
 const SPARE_THREADS = 4
+/** A killed process is gone by then, or hangs in a file call; milliseconds. */
+const LAST_MOMENT_MS = 1000
 
 /** The builder process seen from its parent. It is started when it is first needed, and anew when it died. */
 export class BuilderProcess {
@@ -55,10 +60,12 @@ export class BuilderProcess {
   /**
    * One build.
    * @param handOver whether its listing is wanted here
-   * @throws Error when the process dies under it
+   * @param lastGood a listing to go on from where there is no manifest
+   * @throws ChildLost when the process dies under it
    */
-  async build(job: Job, handOver: boolean): Promise<Built> {
-    const message = await this.#ask((id) => ({ type: 'build', id, job, handOver }))
+  async build(job: Job, handOver: boolean, lastGood?: Snapshot): Promise<Built> {
+    const known = lastGood && { lastGood }
+    const message = await this.#ask((id) => ({ type: 'build', id, job, handOver, ...known }))
     if (message.type !== 'built') throw new Error('the builder process answered something else')
     const { snapshot, ...built } = message.built
     // A Buffer arrives as plain bytes.
@@ -71,14 +78,17 @@ export class BuilderProcess {
     return message.type === 'checked' ? message.escape : undefined
   }
 
-  /** Gives the process up, whatever it does; it is not waited for, since it may hang. */
-  stop(): void {
+  /** Gives the process up, whatever it does. Its end is waited for a moment only, since it may hang. */
+  async stop(): Promise<void> {
     const child = this.#child
     if (!child) return
     this.#lost(child, 'the builder process was given up')
+    child.removeAllListeners('exit')
+    const ended = new Promise((resolve) => child.once('exit', resolve))
     child.kill('SIGKILL')
-    child.removeAllListeners()
-    child.on('error', () => {})
+    const moment = new AbortController()
+    await Promise.race([ended, sleep(LAST_MOMENT_MS, undefined, { signal: moment.signal }).catch(() => {})])
+    moment.abort()
     if (child.connected) child.disconnect()
     child.unref()
   }
@@ -113,7 +123,7 @@ export class BuilderProcess {
   #lost(child: ChildProcess, reason: string): void {
     if (this.#child !== child) return
     this.#child = undefined
-    for (const { reject } of this.#waiting.values()) reject(new Error(reason))
+    for (const { reject } of this.#waiting.values()) reject(new ChildLost(reason))
     this.#waiting.clear()
   }
 }

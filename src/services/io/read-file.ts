@@ -1,0 +1,28 @@
+import { constants } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
+
+/**
+ * Reads a regular file whole. A FIFO or device in its place is refused at once, not waited for.
+ * @throws the file system's error; with code ENOTFILE where it is no regular file
+ */
+export async function readRegular(path: string): Promise<Buffer> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const stat = await handle.stat()
+    if (!stat.isFile())
+      throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE', syscall: 'read' })
+    return await readAll(handle, stat.size)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** As large pieces as there are: each is a turn of the event loop, and a turn costs more than a piece. */
+async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafe(size)
+  let length = 0
+  for (let read = -1; read !== 0 && length < size; length += read) {
+    read = (await handle.read(bytes, length, size - length, length)).bytesRead
+  }
+  return bytes.subarray(0, length)
+}

@@ -1,0 +1,150 @@
+import fs from 'node:fs'
+import { dirname, join, relative } from 'node:path'
+import t from 'tap'
+import { generated } from '../scripts/generate.js'
+import { packageRoot } from '../src/wiring.js'
+
+const SRC = join(packageRoot, 'src')
+
+interface Source {
+  /** Below src. */
+  path: string
+  text: string
+  imports: string[]
+}
+
+const sources: Source[] = fs
+  .readdirSync(SRC, { recursive: true, encoding: 'utf8' })
+  .filter((path) => path.endsWith('.ts'))
+  .map((path) => {
+    const text = fs.readFileSync(join(SRC, path), 'utf8')
+    const imports = [...text.matchAll(/(?:from|import\(?) ?'([^']+)'/g)].map(([, name]) => name as string)
+    return { path, text, imports }
+  })
+
+/** The room of a file: its folder, or its own name at the top. */
+function roomOf(path: string): string {
+  const folder = dirname(path)
+  return folder === '.' ? path.replace('.ts', '') : folder
+}
+
+function importedRooms({ path, imports }: Source): string[] {
+  return imports
+    .filter((name) => name.startsWith('.'))
+    .map((name) => roomOf(relative(SRC, join(SRC, dirname(path), name.replace(/\.js$/, '.ts')))))
+}
+
+/** Which rooms a room may import from, besides itself. No arrow turns back. */
+const MAY_IMPORT: Record<string, string[]> = {
+  schemas: [],
+  services: ['schemas'],
+  'services/io': ['schemas', 'services'],
+  scan: ['schemas', 'services'],
+  plugins: ['schemas', 'services'],
+  routes: ['schemas', 'services'],
+  'builder-main': ['scan', 'services', 'services/io'],
+  wiring: ['schemas', 'scan', 'services', 'services/io'],
+  app: ['plugins', 'routes', 'services', 'wiring'],
+  log: [],
+  server: ['app', 'log', 'schemas', 'services'],
+  commands: ['schemas', 'services', 'services/io', 'server', 'wiring'],
+  main: ['commands', 'services', 'wiring'],
+  cli: ['main']
+}
+
+t.test('imports go in one direction', async (t) => {
+  for (const source of sources) {
+    const room = roomOf(source.path)
+    t.ok(MAY_IMPORT[room], `${source.path} stands in a known room`)
+    for (const other of importedRooms(source)) {
+      t.ok(
+        other === room || MAY_IMPORT[room]?.includes(other),
+        `${source.path} (${room}) may import from ${other}`
+      )
+    }
+  }
+})
+
+t.test('no plugin and no route imports another', async (t) => {
+  for (const source of sources.filter(({ path }) => /^(plugins|routes)\//.test(path))) {
+    const siblings = source.imports.filter((name) => name.startsWith('./') && name !== './answers.js')
+    t.strictSame(siblings, [], source.path)
+  }
+})
+
+t.test('files, clock and process are touched only where they may be', async (t) => {
+  const TOP = ['wiring', 'app', 'log', 'server', 'builder-main', 'cli', 'main', 'commands']
+  const rules: [string, RegExp, string[]][] = [
+    ['the file system', /from '(?:node:)?fs(?:\/promises)?'/, ['scan', 'services/io', 'wiring', 'commands']],
+    [
+      'sockets and child processes',
+      /from 'node:(?:net|child_process|http)'/,
+      ['services/io', 'services', 'server', 'plugins']
+    ],
+    ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-main', 'scan']],
+    ['the process', /\bprocess\.(?!platform)/, [...TOP, 'services/io']],
+    ['Fastify', /from 'fastify(?:-plugin)?'/, ['plugins', 'routes', 'app', 'server', 'log']]
+  ]
+  for (const { path, text } of sources) {
+    for (const [what, sign, rooms] of rules) {
+      if (rooms.includes(roomOf(path))) continue
+      const line = text.split('\n').find((each) => sign.test(each) && !/^\s*(?:\*|\/\/|\/\*\*)/.test(each))
+      t.notOk(line, `${path} leaves ${what} alone${line ? `: ${line.trim()}` : ''}`)
+    }
+  }
+})
+
+t.test('what is generated is up to date; if not, run: npm run generate', async (t) => {
+  for (const [path, text] of Object.entries(await generated(t.testdir({})))) {
+    t.equal(fs.readFileSync(join(packageRoot, path), 'utf8'), text, `${path}; npm run generate`)
+  }
+})
+
+const documents = [
+  'README.md',
+  'CHANGELOG.md',
+  ...fs.readdirSync(join(packageRoot, 'docs')).map((name) => `docs/${name}`)
+]
+
+t.test('documents name only what exists', async (t) => {
+  const { scripts } = JSON.parse(fs.readFileSync(join(packageRoot, 'package.json'), 'utf8'))
+  for (const document of documents.filter((name) => name.endsWith('.md'))) {
+    const text = fs.readFileSync(join(packageRoot, document), 'utf8')
+    for (const [, path] of text.matchAll(/\]\((?!https?:|#)([^)#]+)/g)) {
+      t.ok(
+        fs.existsSync(join(packageRoot, dirname(document), path as string)),
+        `${document} links to ${path}`
+      )
+    }
+    for (const [, path] of text.matchAll(/`((?:src|test|docs|scripts|samples|bench|\.ci)\/[\w./-]*)`/g)) {
+      t.ok(fs.existsSync(join(packageRoot, path as string)), `${document} names ${path}`)
+    }
+    for (const [, script] of text.matchAll(/npm run ([\w:-]+)/g))
+      t.ok(scripts[script as string], `${document}: npm run ${script}`)
+  }
+})
+
+t.test('every dependency earns its place in a line of docs/dependencies.md, at its version', async (t) => {
+  const { dependencies, devDependencies } = JSON.parse(
+    fs.readFileSync(join(packageRoot, 'package.json'), 'utf8')
+  )
+  const text = fs.readFileSync(join(packageRoot, 'docs/dependencies.md'), 'utf8')
+  const named: string[] = [...text.matchAll(/^\| `([^`]+)` \| ([\d.]+) \|/gm)].map(
+    ([, name = '', version = '']) => `${name} ${version}`
+  )
+  t.strictSame(
+    named.toSorted(),
+    Object.entries({ ...dependencies, ...devDependencies })
+      .map((entry) => entry.join(' '))
+      .toSorted()
+  )
+})
+
+t.test('the samples are reports of every kind, and some thirty', async (t) => {
+  const names = fs
+    .readdirSync(join(packageRoot, 'samples'), { recursive: true, encoding: 'utf8' })
+    .filter((name) => !name.includes('_state'))
+  const extensions = new Set(names.map((name) => /\.(\w+)$/.exec(name)?.[1]))
+  for (const extension of ['md', 'markdown', 'html', 'htm', 'txt', 'pdf'])
+    t.ok(extensions.has(extension), extension)
+})

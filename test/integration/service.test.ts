@@ -1,0 +1,254 @@
+import { execFileSync, spawn } from 'node:child_process'
+import fs from 'node:fs'
+import http from 'node:http'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { openManifest } from '../../src/services/manifest.js'
+import { plant, run, Service, until } from '../support.js'
+
+function stage(t: Test, files: Record<string, string> = { 'a/one.md': '# One', 'b/two.md': '# Two' }) {
+  const folder = t.testdir({ a: {}, b: {} })
+  plant(folder, files)
+  const manifest = join(folder, 's/m.json')
+  const args = [
+    '--base',
+    `a=${join(folder, 'a')}`,
+    '--base',
+    `b=${join(folder, 'b')}`,
+    '--manifest',
+    manifest,
+    '--refresh',
+    '0'
+  ]
+  const start = async (...more: string[]) => {
+    const service = await Service.start([...args, ...more])
+    t.teardown(() => service.stop('SIGKILL'))
+    return service
+  }
+  return { folder, manifest, args, start }
+}
+
+const many = (count: number, title = 'T') =>
+  Object.fromEntries(
+    Array.from({ length: count }, (_, i) => [`a/${i % 40}/${i}.md`, `# ${title} ${i}\n${'x'.repeat(2000)}`])
+  )
+
+/** The processes that a process started. */
+function childrenOf(pid: number | undefined): number[] {
+  return fs
+    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
+    .trim()
+    .split(' ')
+    .filter(Boolean)
+    .map(Number)
+}
+
+t.test('a killed service serves the manifest at its next start, before any scan', async (t) => {
+  const { start, folder, manifest } = stage(t)
+  const first = await start()
+  await first.rebuild()
+  const listing = await first.listing()
+  t.equal(await first.stop('SIGKILL'), 'SIGKILL')
+  fs.rmSync(join(folder, 'a'), { recursive: true })
+  fs.rmSync(join(folder, 'b'), { recursive: true })
+  const second = await start()
+  t.equal((await fetch(`${second.url}/ready`)).status, 200)
+  t.strictSame(await second.listing(), listing)
+  await second.rebuild()
+  t.strictSame(await second.listing(), listing, 'and the last known reports stay')
+  t.match(await second.health(), {
+    status: 'degraded',
+    bases: [{ status: 'unavailable' }, { status: 'unavailable' }]
+  })
+  t.ok(openManifest(fs.readFileSync(manifest)))
+})
+
+t.test('a builder that is killed at any moment leaves a whole manifest, and is started anew', async (t) => {
+  const { start, manifest, folder } = stage(t, many(400))
+  const service = await start()
+  await service.rebuild()
+  for (let round = 0; round < 10; round++) {
+    plant(folder, many(400, `round ${round}`))
+    const rebuilding = service.rebuild({ mode: 'full' }).catch((error: { status: number }) => error)
+    await sleep(round * 12)
+    for (const pid of childrenOf(service.child.pid)) process.kill(pid, 'SIGKILL')
+    const answer = await rebuilding
+    if ('status' in answer) t.equal(answer.status, 503)
+    t.ok(openManifest(fs.readFileSync(manifest)), `round ${round}: the old or the new one, whole`)
+    t.equal((await service.listing()).count, 400)
+  }
+  await service.rebuild()
+  t.match((await service.listing()).reports[0]?.title, /round 9/)
+  t.strictSame(fs.readdirSync(join(folder, 's')), ['m.json', 'm.status.json'], 'leftovers are swept')
+})
+
+t.test('a service that is killed under a build takes its builder along', async (t) => {
+  const { start } = stage(t, many(400))
+  const service = await start()
+  const [builder] = await (async () => {
+    await until(() => childrenOf(service.child.pid).length > 0)
+    return childrenOf(service.child.pid)
+  })()
+  void service.rebuild({ mode: 'full' }).catch(() => {})
+  await service.stop('SIGKILL')
+  await until(() => !fs.existsSync(`/proc/${builder}`))
+  t.pass('it is gone')
+})
+
+t.test(
+  'what is written before a rebuild is in every listing after its answer, in every process',
+  async (t) => {
+    const { start, folder } = stage(t)
+    const services = await Promise.all([start(), start(), start()])
+    await Promise.all(services.map((service) => service.rebuild()))
+    const polling = new AbortController()
+    const statuses = new Set<number>()
+    const pollers = services.map(async ({ url }) => {
+      while (!polling.signal.aborted) {
+        const answer = await fetch(`${url}/reports-index`)
+        statuses.add(answer.status)
+        JSON.parse(await answer.text())
+      }
+    })
+    for (let round = 0; round < 30; round++) {
+      const rel = `round-${round}.md`
+      plant(folder, { [`a/${rel}`]: `# Round ${round}` })
+      const [writer, reader] = [services[round % 3], services[(round + 1) % 3]] as [Service, Service]
+      const named = round % 2 === 0 ? { paths: [{ base: 'a', rel }] } : undefined
+      const { etag } = await writer.rebuild(named)
+      const answer = await fetch(`${reader.url}/reports-index`)
+      t.equal(answer.headers.get('etag'), `"${etag}"`, `round ${round}`)
+      const { reports } = (await answer.json()) as { reports: { rel: string }[] }
+      t.ok(reports.some((report) => report.rel === rel))
+    }
+    polling.abort()
+    await Promise.all(pollers)
+    t.strictSame([...statuses], [200])
+  }
+)
+
+t.test('parallel rebuilds of several processes share builds, and all of them land', async (t) => {
+  const { start, folder } = stage(t)
+  const services = await Promise.all([start(), start()])
+  plant(folder, many(60))
+  const results = await Promise.all(
+    Array.from({ length: 40 }, (_, i) => (services[i % 2] as Service).rebuild())
+  )
+  for (const { count } of results) t.equal(count, 62)
+  const etags = await Promise.all(
+    services.map(async ({ url }) => (await fetch(`${url}/reports-index`)).headers.get('etag'))
+  )
+  t.equal(etags[0], etags[1])
+})
+
+t.test('a build of the command line is served by a running service at once', async (t) => {
+  const { start, args, folder } = stage(t)
+  const service = await start()
+  await service.rebuild()
+  plant(folder, { 'a/new.md': '# New' })
+  t.equal((await run(['build', ...args])).code, 0)
+  t.equal((await service.listing()).count, 3)
+  await until(async () => (await service.health()).manifest.count === 3)
+})
+
+t.test(
+  'no file call on a base is made while it answers',
+  { skip: !hasStrace() && 'needs strace' },
+  async (t) => {
+    const { start, folder } = stage(t)
+    const service = await start()
+    await service.rebuild()
+    await service.listing()
+    const trace = join(folder, 'trace')
+    const args = ['-f', '-e', 'trace=file', '-o', trace, '-p', String(service.child.pid)]
+    const strace = spawn('strace', args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    await new Promise((resolve) => strace.stderr.once('data', resolve))
+    for (let i = 0; i < 5; i++)
+      await Promise.all(['/reports-index', '/health', '/ready', '/rebuild'].map((path) => service.get(path)))
+    const exited = new Promise((resolve) => strace.on('exit', resolve))
+    strace.kill('SIGINT')
+    await exited
+    const calls = fs
+      .readFileSync(trace, 'utf8')
+      .split('\n')
+      .filter((line) => line.includes(folder))
+    t.ok(calls.length > 0, 'the manifest is looked at')
+    t.strictSame(
+      calls.filter((line) => !line.includes(join(folder, 's/'))),
+      []
+    )
+  }
+)
+
+function hasStrace(): boolean {
+  try {
+    execFileSync('strace', ['-V'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
+}
+
+t.test('front matter that would run code runs none; odd files end no build', async (t) => {
+  const { start, folder } = stage(t, {
+    'a/evil.md': `---js\n{ title: require('fs').writeFileSync('PWNED', '') }\n---\n# Evil`,
+    'a/open.md': `---\n${'title: x\n'.repeat(8000)}`,
+    'a/empty.md': ''
+  })
+  execFileSync('mkfifo', [join(folder, 'a/fifo.md')])
+  fs.symlinkSync('.', join(folder, 'a/loop'))
+  fs.writeFileSync(
+    Buffer.concat([Buffer.from(join(folder, 'a/bad')), Buffer.from([0xff]), Buffer.from('.md')]),
+    ''
+  )
+  const service = await start()
+  const { count, skippedLinks, warnings } = await service.rebuild()
+  t.match(
+    { count, skippedLinks, warnings },
+    { count: 3, skippedLinks: 1, warnings: [{ code: 'invalid-name', rel: 'bad\\xff.md' }] }
+  )
+  t.notOk(fs.existsSync('PWNED'))
+  t.notOk(fs.existsSync(join(folder, 'a/PWNED')))
+})
+
+t.test('SIGTERM and SIGINT end it with 0, also under a build and with open connections', async (t) => {
+  const { start } = stage(t, many(300))
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    const service = await start()
+    const agent = new http.Agent({ keepAlive: true })
+    await new Promise((resolve) =>
+      http.get(`${service.url}/health`, { agent }, (answer) => answer.resume().on('end', resolve))
+    )
+    const rebuilding = fetch(`${service.url}/rebuild`, {
+      method: 'POST',
+      body: '{"mode":"full"}',
+      headers: { 'content-type': 'application/json' }
+    })
+    await sleep(50)
+    const began = performance.now()
+    t.equal(await service.stop(signal), 0, signal)
+    t.ok(performance.now() - began < 10_000)
+    t.ok([200, 503].includes((await rebuilding).status), 'who waited is answered')
+    agent.destroy()
+  }
+})
+
+t.test('an answer that is being read slowly is finished before it ends', async (t) => {
+  const { start } = stage(t, many(8000))
+  const service = await start()
+  await service.rebuild()
+  let length = 0
+  const answered = await new Promise<http.IncomingMessage>((resolve) =>
+    http.get(`${service.url}/reports-index`, resolve)
+  )
+  const total = Number(answered.headers['content-length'])
+  const stopped = service.stop()
+  for await (const chunk of answered) {
+    length += (chunk as Buffer).length
+    await sleep(1)
+  }
+  t.equal(length, total)
+  t.ok(total > 1_000_000)
+  t.equal(await stopped, 0)
+})
