@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
@@ -333,4 +334,57 @@ t.test('the same files give the same listing in any process', async (t) => {
   )
   t.equal(first.result.etag, second.result.etag)
   t.strictSame(first.snapshot.body, second.snapshot.body)
+})
+
+t.test('a new builder without a manifest goes on from the last good listing that it is given', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  const { snapshot } = await builder.build(refresh)
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  fs.rmSync(manifest)
+  const { result } = await builderOver(folder, ['a']).builder.build({ ...refresh, mend: true }, snapshot)
+  t.match(result, { count: 1, bases: [{ status: 'unavailable', count: 1 }] })
+  t.strictSame(titlesIn(manifest), ['One'])
+})
+
+t.test('what leaves with its base counts as removed', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '' }, b: { 'two.md': '', 'three.md': '' } })
+  await builderOver(folder, ['a', 'b']).builder.build(refresh)
+  t.match((await builderOver(folder, ['a']).builder.build(refresh)).result, { removed: 2, unchanged: 1 })
+})
+
+t.test(
+  'a base that is a loop of links, or has a name too long, is unavailable and nothing more',
+  async (t) => {
+    const folder = t.testdir({ b: { 'one.md': '' } })
+    fs.symlinkSync('a', join(folder, 'a'))
+    const long = `long=${join(folder, 'x'.repeat(300))}`
+    const bases = `a=${join(folder, 'a')},${long},b=${join(folder, 'b')}`
+    const { result } = await builderOver(folder, ['b'], { bases }).builder.build(refresh)
+    t.match(result, {
+      count: 1,
+      bases: [{ status: 'unavailable', error: /ELOOP/ }, { error: /ENAMETOOLONG/ }, { status: 'ok' }]
+    })
+  }
+)
+
+t.test('a manifest keeps its mode, and a new one has that of the umask', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  const umask = process.umask(0o027)
+  t.teardown(() => process.umask(umask))
+  await builder.build(refresh)
+  t.equal(fs.statSync(manifest).mode & 0o7777, 0o640)
+  fs.chmodSync(manifest, 0o604)
+  fs.writeFileSync(join(folder, 'a/two.md'), '')
+  await builder.build(refresh)
+  t.equal(fs.statSync(manifest).mode & 0o7777, 0o604)
+})
+
+t.test('a FIFO in the place of the manifest is replaced, not waited for', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, state: {} })
+  execFileSync('mkfifo', [join(folder, 'state/m.json')])
+  const { builder, manifest } = builderOver(folder, ['a'])
+  t.match(await builder.build(refresh), { notWritten: undefined })
+  t.strictSame(titlesIn(manifest), ['One'])
 })

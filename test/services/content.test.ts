@@ -93,6 +93,7 @@ t.test('front matter that does not parse costs itself, and a warning with its li
     ['\ttitle: x', 2],
     ['title: @x', 2],
     ['title: x\n...\ntype: y', 4],
+    ['# c\n\u0000\ntitle: x', 3],
     [`a: &a x\nb: [${'*a, '.repeat(51)}]`, 3],
     [`a: ${'['.repeat(200)}${']'.repeat(200)}`, 2]
   ]
@@ -148,12 +149,17 @@ t.test('64 KiB of anything as front matter ends soon', async (t) => {
     `a: &a x\n${'- *a\n'.repeat(size / 5)}`,
     Array.from({ length: 9000 }, (_, i) => `k${i}:`).join('\n'),
     '"'.repeat(size),
-    '# comment\n'.repeat(size / 10)
+    '# comment\n'.repeat(size / 10),
+    '\r'.repeat(size),
+    '\r '.repeat(size / 2),
+    '\u2028'.repeat(size / 3),
+    `k:${"{%: '".repeat(4000)}`,
+    "{a: '".repeat(size / 5)
   ]
   for (const block of blocks) {
     const began = performance.now()
     t.equal(titleOf('x.md', `---\n${block}\n---\n# H\n`), 'H')
-    t.ok(performance.now() - began < 5000, `${JSON.stringify(block.slice(0, 10))}…: not quadratic`)
+    t.ok(performance.now() - began < 5000, `${escape(block.slice(0, 10))}…: not quadratic`)
   }
 })
 
@@ -188,6 +194,41 @@ t.test('a heading as CommonMark reads it', async (t) => {
     ['text only', 'X']
   ]
   for (const [text, expected] of cases) t.equal(titleOf('x.md', text), expected, JSON.stringify(text))
+})
+
+t.test('a heading is what the reference parser says, whatever its links lead to', async (t) => {
+  const cases: [string, string][] = [
+    ['# [report](file:///srv/r.md) of June', 'report of June'],
+    ['# ![Logo](data:image/svg+xml;base64,AA==) Report', 'Logo Report'],
+    [`# ![Logo](data:image/png;base64,${'A'.repeat(30_000)}) Report`, 'Logo Report'],
+    ['# [r][a]\n\n[a]: javascript:x', 'r'],
+    ['# See <https://x.example/%C3%BC>', 'See https://x.example/%C3%BC'],
+    ['# <?<!y>', '<?'],
+    ['# A&#x7f;B&#1;C', 'ABC'],
+    [`${'- '.repeat(501)}x\n\n# Title`, 'Title']
+  ]
+  for (const [text, expected] of cases) t.equal(titleOf('x.md', text), expected, text.slice(0, 60))
+})
+
+t.test('64 KiB of hostile Markdown ends soon', async (t) => {
+  for (const piece of [
+    '![a',
+    '_***<a![',
+    '[![',
+    '[a][',
+    '*a ',
+    '<a ',
+    '`',
+    '> ',
+    '- ',
+    '[a]: /b\n',
+    'a\n=\n'
+  ]) {
+    const began = performance.now()
+    titleOf('x.md', `# ${piece.repeat(65_000 / piece.length)}`)
+    titleOf('x.md', `${piece.repeat(65_000 / piece.length)}\n\n# H`)
+    t.ok(performance.now() - began < 5000, JSON.stringify(piece))
+  }
 })
 
 t.test('a heading counts in Markdown alone', async (t) => {
@@ -267,6 +308,14 @@ t.test('encodings', async (t) => {
   t.equal(titleOf('x.html', latin('<meta charset=nonsense><title>\xe9</title>')), '\ufffd')
   t.equal(titleOf('x.html', latin('<meta charset=utf-16><title>\xe9</title>')), '\ufffd')
   t.equal(titleOf('x.html', '<meta charset=latin1><title>é is UTF-8</title>'), 'é is UTF-8')
+  const known = '<meta charset=bogus><meta charset=""><meta charset=iso-8859-1>'
+  t.equal(titleOf('x.html', latin(`${known}<title>caf\xe9</title>`)), 'café', 'the first label that is known')
+  const behind = '---\nnote: <title> and <meta charset=koi8-r>\n---\n<meta charset=iso-8859-1>'
+  t.equal(
+    titleOf('x.html', latin(`${behind}<title>caf\xe9</title>`)),
+    'café',
+    'front matter declares no charset'
+  )
   const cut = Buffer.concat([Buffer.from('<meta charset=latin1><title>é</title>'), Buffer.from([0xe2, 0x82])])
   t.equal(
     titleOf('x.html', cut, true),

@@ -39,6 +39,9 @@ t.test('a manifest is JSON that another program can read', async (t) => {
     bases: [{ name: 'b', count: 2 }]
   })
   t.strictSame(parsed.reports, entries)
+  for (const key of Object.keys(parsed).filter((key) => key !== 'count')) {
+    t.equal(bytes.toString().split(`"${key}":`).length, 2, `${key} is there once`)
+  }
 })
 
 t.test('the answer is a slice of the file, and the tag its digest', async (t) => {

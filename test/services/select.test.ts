@@ -1,5 +1,5 @@
 import t from 'tap'
-import { makeSelect, selects, splitGlobs } from '../../src/services/select.js'
+import { isBalanced, makeSelect, selects, splitGlobs } from '../../src/services/select.js'
 
 const DEFAULTS = ['**/*.{md,markdown,html,htm,txt,pdf}']
 
@@ -10,6 +10,8 @@ function taken(include: string[], exclude: string[], rels: string[]): string[] {
 
 t.test('the default takes reports by extension, in any case, at any depth', async (t) => {
   const yes = ['a.md', 'A.MD', 'b/c.Markdown', 'b/c/d.html', 'e.htm', 'f.txt', 'g.pdf', 'x\ny.md']
+  const lines = ['c\nd/e.md', '\n.md', 'f\r/g.md', 'i\u2028/k.md', '\u2029/x.md']
+  t.strictSame(taken(DEFAULTS, [], lines), lines, 'line ends in names are characters like any other')
   const no = [
     'a.json',
     'a',
@@ -50,6 +52,11 @@ t.test('a folder whose content is excluded is not even walked', async (t) => {
   t.notOk(select.folder('archive'))
   t.notOk(select.folder('x/old'))
   t.ok(select.folder('x'))
+})
+
+t.test('brackets that are not closed are told from those that are', async (t) => {
+  for (const glob of ['*.{md,txt}', '[ab].md', '+(a|b)', 'a\\{']) t.ok(isBalanced(glob), glob)
+  for (const glob of ['{a', '[', '(', '*.md)', '{a]}', 'a}']) t.notOk(isBalanced(glob), glob)
 })
 
 t.test('commas within braces do not separate globs', async (t) => {
