@@ -5,6 +5,7 @@ import { Builder } from './services/builder.js'
 import type { FromBuilder, ToBuilder } from './services/builder-messages.js'
 import { socketLock } from './services/io/lock.js'
 import { manifestFile } from './services/io/manifest-file.js'
+import { tick } from './services/io/tick.js'
 import type { Snapshot } from './services/manifest.js'
 import { makeSelect } from './services/select.js'
 import type { Settings } from './services/settings.js'
@@ -33,6 +34,7 @@ function furnish(settings: Settings) {
     manifest: manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root))),
     lock: socketLock(manifest),
     now,
+    tick,
     progress: (progress) => tell({ type: 'progress', progress }),
     warn: (message) => tell({ type: 'warn', message })
   })

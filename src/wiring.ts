@@ -9,6 +9,7 @@ import type { Progress } from './schemas/rebuild.js'
 import { SettingError } from './services/errors.js'
 import { BuilderProcess } from './services/io/builder-process.js'
 import { localManifestView } from './services/io/manifest-view.js'
+import { tick } from './services/io/tick.js'
 import { readSettings, type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
 
 /** Reading the manifest may take so long, in milliseconds. */
@@ -82,7 +83,8 @@ export function furnish(settings: Settings) {
     builder: {
       process: (listen: Parameters<typeof builderProcess>[1]) => builderProcess(settings, listen),
       baseNames: settings.bases.map(({ name }) => name),
-      now
+      now,
+      tick
     },
     scheduler: { refreshMs: settings.refreshMs, now }
   }

@@ -3,7 +3,7 @@ import fp from 'fastify-plugin'
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Progress, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
-import { type Job, refresh } from '../services/job.js'
+import { type Job, refresh, type Tick } from '../services/job.js'
 import type { Snapshot } from '../services/manifest.js'
 import { Rebuilds } from '../services/rebuilds.js'
 import '../services/decorators.js'
@@ -17,11 +17,12 @@ export interface BuilderPluginOptions {
   }
   baseNames: readonly string[]
   now: () => number
+  tick: () => Tick
 }
 
 /** Has the manifest built, by request and by the clock, as `fastify.builder`. */
 export default fp<BuilderPluginOptions>(
-  async function builderPlugin(fastify: FastifyInstance, { process, baseNames, now }) {
+  async function builderPlugin(fastify: FastifyInstance, { process, baseNames, now, tick }) {
     const log = fastify.log
     const child = process({
       progress: (progress) => builder.progress(progress),
@@ -40,7 +41,8 @@ export default fp<BuilderPluginOptions>(
       failed: (error) => log.error(error, error.message),
       wantsListing: () => !fastify.reader.isReady,
       baseNames,
-      now
+      now,
+      tick
     })
     fastify.decorate('builder', builder)
     fastify.addHook('onReady', async () => {

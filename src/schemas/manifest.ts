@@ -43,6 +43,13 @@ export const Status = Type.Object({
   durationMs: Type.Number({ minimum: 0 }),
   bases: Type.Array(BaseStatus),
   warnings: Type.Array(Warning),
+  skippedLinks: Type.Optional(Type.Integer({ minimum: 0 })),
+  scanBegan: Type.Optional(
+    Type.String({
+      pattern: '^[^:]+:[0-9]+$',
+      description: 'When the last whole look at the bases began, by a clock that never goes back'
+    })
+  ),
   doubts: Type.Optional(Type.Array(Doubt)),
   settled: Type.Optional(
     Type.Boolean({

@@ -90,7 +90,8 @@ async function scanBase(
   }
 }
 
-function asBefore(scanner: Scanner, before: Trackeds, last: Status | undefined): BaseFound {
+/** A base as the last build left it. */
+export function asBefore(scanner: Scanner, before: Trackeds, last: Status | undefined): BaseFound {
   const { name } = scanner.base
   return {
     entries: new Map(before),

@@ -1,8 +1,8 @@
 import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { Progress, Step } from '../schemas/rebuild.js'
-import { type BaseFound, buildBase, type Scanner } from './base-build.js'
+import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { digestOf } from './etag.js'
-import type { Job } from './job.js'
+import { isCoveredBy, type Job, type Tick } from './job.js'
 import { type Known, knownFrom, nothingKnown } from './known.js'
 import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
@@ -28,7 +28,9 @@ export interface BuilderPorts {
     writeStatus(status: Status): Promise<void>
     sweep(): Promise<void>
   }
-  lock: { hold<T>(work: () => Promise<T>): Promise<T> }
+  lock: { hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>): Promise<T> }
+  /** Now, by the host's clock that never goes back. */
+  tick(): Tick
   /** Milliseconds since 1970. */
   now(): number
   progress(progress: Progress): void
@@ -56,19 +58,65 @@ export class Builder {
    * @param lastGood a listing to go on from where neither the manifest nor this builder knows any
    */
   async build(job: Job, lastGood?: Snapshot): Promise<Outcome> {
-    return await this.#ports.lock.hold(async () => {
-      const steps: Step[] = []
-      const startedAt = this.#ports.now()
-      const known = await this.#step('load', steps, () => this.#load(job, lastGood))
-      const found = await this.#step('scan', steps, () => this.#scan(known, job, startedAt))
-      const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
-      const { stamp, notWritten } = await this.#step('save', steps, () => this.#save(known, found, made))
-      const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten }
-      const outcome = outcomeOf(known, found, made.snapshot, run)
-      if (notWritten === undefined) await this.#saveStatus(outcome.status)
-      this.#remember(found, outcome, stamp)
-      return outcome
-    })
+    return await this.#ports.lock.hold(
+      () => this.#build(job, lastGood),
+      () => this.#covered(job)
+    )
+  }
+
+  async #build(job: Job, lastGood: Snapshot | undefined): Promise<Outcome> {
+    const steps: Step[] = []
+    const startedAt = this.#ports.now()
+    const began = this.#ports.tick()
+    const known = await this.#step('load', steps, () => this.#load(job, lastGood))
+    const mode = this.#modeFor(job, known)
+    const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
+    const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
+    const { stamp, notWritten } = await this.#step('save', steps, () => this.#save(known, found, made))
+    const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
+    const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, lastScan }
+    const outcome = outcomeOf(known, found, made.snapshot, run)
+    if (notWritten === undefined) await this.#saveStatus(outcome.status)
+    this.#remember(found, outcome, stamp)
+    return outcome
+  }
+
+  /** What another process' build found, where that began after this job was asked for. */
+  async #covered(job: Job): Promise<Outcome | undefined> {
+    const { scanners, manifest } = this.#ports
+    if (job.askedAt === undefined) return undefined
+    const status = await manifest.readStatus()
+    if (!status || !isCoveredBy(job, status.scanBegan)) return undefined
+    const known = await this.#load(job, undefined)
+    if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
+    const found = new Map(
+      scanners.map((scanner) => {
+        const entries = known.entries.get(scanner.base.name) ?? new Map()
+        return [scanner.base.name, asBefore(scanner, entries, status)]
+      })
+    )
+    const startedAt = Date.parse(status.startedAt)
+    const run = {
+      startedAt,
+      endedAt: startedAt,
+      steps: [],
+      notWritten: undefined,
+      scanBegan: status.scanBegan
+    }
+    const before = this.#known.snapshot ? this.#known : known
+    const outcome = outcomeOf(before, found, known.snapshot, run)
+    this.#remember(found, { ...outcome, status }, known.stamp)
+    const { durationMs, skippedLinks = 0 } = status
+    return { ...outcome, status, result: { ...outcome.result, durationMs, skippedLinks } }
+  }
+
+  /** Single files are enough only where the rest is known. */
+  #modeFor({ mode }: Job, known: Known): Job['mode'] {
+    return mode === 'paths' && !this.#isComplete(known) ? 'incremental' : mode
+  }
+
+  #isComplete({ stamp, roots }: Known): boolean {
+    return stamp !== undefined && this.#ports.scanners.every(({ base }) => roots.has(base.name))
   }
 
   async #step<T>(name: string, steps: Step[], work: () => Promise<T>): Promise<T> {
@@ -106,16 +154,13 @@ export class Builder {
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
     const { scanners, concurrency, maxDrop } = this.#ports
     const overlaps = this.#ports.overlaps()
-    // Single files are enough only where the rest is known.
-    const complete = known.stamp !== undefined && scanners.every(({ base }) => known.roots.has(base.name))
-    const mode = job.mode === 'paths' && !complete ? 'incremental' : job.mode
     const found = new Map(scanners.map(({ base }) => [base.name, undefined as unknown as BaseFound]))
     const ahead = [...scanners]
     const work = async (): Promise<void> => {
       for (let scanner = ahead.shift(); scanner; scanner = ahead.shift()) {
         const { name, root } = scanner.base
         const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
-          mode,
+          mode: job.mode,
           rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
           accepted: job.acceptRemovals.includes(name),
           moved: known.roots.get(name) !== undefined && known.roots.get(name) !== rootDigest(root),
@@ -187,6 +232,15 @@ function isNews(known: Known, found: Map<string, BaseFound>, { snapshot }: Encod
     for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
   }
   return false
+}
+
+/** What a companion tells of the last whole look at the bases. */
+function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'skippedLinks'> {
+  const { scanBegan, skippedLinks } = status ?? {}
+  return {
+    ...(scanBegan !== undefined && { scanBegan }),
+    ...(skippedLinks !== undefined && { skippedLinks })
+  }
 }
 
 /** Tells a base's folder from another without telling its path. */

@@ -9,6 +9,26 @@ export interface Job {
   acceptRemovals: string[]
   /** The manifest was found to be unusable: what is remembered of it is not trusted. */
   mend?: boolean
+  /** When it was asked for; absent where no other process' build will do. */
+  askedAt?: Tick
+}
+
+/** A moment of the host's clock that never goes back: which start of the host, and nanoseconds since then. */
+export type Tick = `${string}:${number}`
+
+/** Whether a moment lies after another of the same start of the host. */
+export function isAfter(a: Tick, b: Tick): boolean {
+  const [[startA, ns = '0'], [startB, nsB = '0']] = [a.split(':'), b.split(':')] as [string[], string[]]
+  return startA === startB && BigInt(ns) > BigInt(nsB)
+}
+
+/** Whether a whole look at all bases that began then does what a job asks for. */
+export function isCoveredBy(
+  { mode, paths, acceptRemovals, mend, askedAt }: Job,
+  began: string | undefined
+): boolean {
+  const plain = mode === 'incremental' && paths.length === 0 && acceptRemovals.length === 0 && !mend
+  return plain && askedAt !== undefined && began !== undefined && isAfter(began as Tick, askedAt)
 }
 
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }
@@ -27,8 +47,13 @@ export function mergeJobs(a: Job, b: Job): Job {
     mode: MODES[Math.max(MODES.indexOf(a.mode), MODES.indexOf(b.mode))] as Job['mode'],
     paths: [...a.paths, ...b.paths],
     acceptRemovals: [...new Set([...a.acceptRemovals, ...b.acceptRemovals])],
-    ...(a.mend || b.mend ? { mend: true } : {})
+    ...(a.mend || b.mend ? { mend: true } : {}),
+    ...lastAsked(a.askedAt, b.askedAt)
   }
+}
+
+function lastAsked(a: Tick | undefined, b: Tick | undefined): { askedAt?: Tick } {
+  return a && b ? { askedAt: isAfter(a, b) ? a : b } : {}
 }
 
 /** Whether a path stays below its base as it is written. */

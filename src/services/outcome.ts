@@ -21,6 +21,10 @@ export interface Run {
   endedAt: number
   steps: Step[]
   notWritten: string | undefined
+  /** The last whole look at the bases, where this build was none: when it began, and the links it met. */
+  lastScan?: Pick<Status, 'scanBegan' | 'skippedLinks'> | undefined
+  /** When this build began, by the clock that never goes back. */
+  began?: string
 }
 
 /** Puts a build's outcome together. */
@@ -31,6 +35,7 @@ export function outcomeOf(
   run: Run
 ): Outcome {
   const parts = [...found.values()]
+  const skippedLinks = parts.reduce((total, part) => total + part.skippedLinks, 0)
   const told = {
     etag: snapshot.etag,
     startedAt: new Date(run.startedAt).toISOString(),
@@ -44,7 +49,7 @@ export function outcomeOf(
       ...told,
       count: snapshot.count,
       ...difference(known, found),
-      skippedLinks: parts.reduce((total, { skippedLinks }) => total + skippedLinks, 0),
+      skippedLinks,
       filesRead: parts.reduce((total, { filesRead }) => total + filesRead, 0),
       steps: run.steps
     },
@@ -52,6 +57,7 @@ export function outcomeOf(
       version: MANIFEST_VERSION,
       ...told,
       checkedAt: new Date(Math.max(run.startedAt, run.endedAt)).toISOString(),
+      ...(run.lastScan ?? { skippedLinks, ...(run.began === undefined ? {} : { scanBegan: run.began }) }),
       doubts: parts.flatMap(({ doubts }) => doubts),
       settled: parts.every(({ entries }) => [...entries.values()].every(({ recheck }) => !recheck))
     },

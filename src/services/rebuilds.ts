@@ -2,7 +2,7 @@ import type { Health } from '../schemas/health.js'
 import type { Progress, RebuildOverview, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from './builder-messages.js'
 import { BadPath, BuildFailed, ChildLost, NoListing, NotWritten, Stopping, UnknownBase } from './errors.js'
-import { isBelowBase, type Job, mergeJobs, refresh } from './job.js'
+import { isBelowBase, type Job, mergeJobs, refresh, type Tick } from './job.js'
 import type { Snapshot } from './manifest.js'
 import { type Place, Queue } from './queue.js'
 
@@ -21,6 +21,8 @@ export interface RebuildPorts {
   baseNames: readonly string[]
   /** Milliseconds since 1970. */
   now(): number
+  /** Now, by the host's clock that never goes back. */
+  tick(): Tick
 }
 
 type Last = NonNullable<RebuildOverview['last']>
@@ -41,7 +43,7 @@ export class Rebuilds {
 
   /** Asks for a build that begins after now. Its place fails where the builder does, not where writing does. */
   request(job: Job): Place<Built> {
-    return this.#queue.request(job)
+    return this.#queue.request({ ...job, askedAt: this.#ports.tick() })
   }
 
   /**

@@ -318,3 +318,18 @@ t.test('what is no HTTP is told in the shape of all errors', async (t) => {
     error: 'Bad Request'
   })
 })
+
+t.test(
+  'requests of several processes share builds: what one found after they asked covers them all',
+  async (t) => {
+    const { start } = stage(t, many(1500))
+    const services = await Promise.all([start(), start(), start(), start()])
+    await Promise.all(services.map((service) => service.rebuild()))
+    const full = services[0]?.rebuild({ mode: 'full' })
+    await sleep(100)
+    const results = await Promise.all(services.flatMap((service) => [service.rebuild(), service.rebuild()]))
+    await full
+    const builds = new Set(results.map(({ startedAt }) => startedAt))
+    t.ok(builds.size <= 3, `${results.length} requests, ${builds.size} builds`)
+  }
+)

@@ -27,7 +27,8 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
     maxDrop: settings.maxDrop,
     concurrency: 4,
     manifest: manifestFile(settings.manifest, () => settings.bases.map(({ root }) => root)),
-    lock: { hold: (work) => work() },
+    lock: { hold: async (work, instead) => (await instead()) ?? (await work()) },
+    tick: () => `here:${clock.now}`,
     now,
     progress() {},
     warn() {},
@@ -387,4 +388,51 @@ t.test('a FIFO in the place of the manifest is replaced, not waited for', async 
   const { builder, manifest } = builderOver(folder, ['a'])
   t.match(await builder.build(refresh), { notWritten: undefined })
   t.strictSame(titlesIn(manifest), ['One'])
+})
+
+t.test(
+  'a refresh that was asked for before another process began to look is covered by what that found',
+  async (t) => {
+    const folder = t.testdir({ a: { 'one.md': '# One' } })
+    const [mine, other] = [builderOver(folder, ['a']), builderOver(folder, ['a'])]
+    await mine.builder.build(refresh)
+    const asked = { ...refresh, askedAt: `here:${mine.clock.now}` as const }
+    fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+    other.clock.now = mine.clock.now + 10
+    const { result } = await other.builder.build(refresh)
+    fs.writeFileSync(join(folder, 'a/three.md'), '# Three')
+    t.match((await mine.builder.build(asked)).result, {
+      etag: result.etag,
+      count: 2,
+      added: 1,
+      unchanged: 1,
+      steps: []
+    })
+    t.match((await mine.builder.build(asked)).result, { added: 0, unchanged: 2 })
+    for (const more of [
+      { mode: 'full' as const },
+      { acceptRemovals: ['a'] },
+      { mend: true },
+      { askedAt: 'here:9000000000000000' as const }
+    ]) {
+      const job = { ...asked, ...more }
+      t.equal(
+        (await builderOver(folder, ['a']).builder.build(job)).result.steps.length,
+        4,
+        `not so ${JSON.stringify(more)}`
+      )
+    }
+  }
+)
+
+t.test('a build of single files covers no refresh, nor does one of another start of the host', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const [mine, other] = [builderOver(folder, ['a']), builderOver(folder, ['a'])]
+  await mine.builder.build(refresh)
+  const askedAt = `here:${mine.clock.now}` as const
+  other.clock.now = mine.clock.now + 10
+  await other.builder.build({ mode: 'paths', paths: [{ base: 'a', rel: 'one.md' }], acceptRemovals: [] })
+  t.equal((await mine.builder.build({ ...refresh, askedAt })).result.steps.length, 4)
+  await other.builder.build(refresh)
+  t.equal((await mine.builder.build({ ...refresh, askedAt: 'there:1' })).result.steps.length, 4)
 })

@@ -72,6 +72,13 @@ t.test('one job covers all that was asked for', async (t) => {
     acceptRemovals: ['b']
   })
   t.ok(mergeJobs(refresh, { ...refresh, mend: true }).mend)
+  const [early, late] = [
+    { ...refresh, askedAt: 'x:9' as const },
+    { ...refresh, askedAt: 'x:10' as const }
+  ]
+  t.equal(mergeJobs(early, late).askedAt, 'x:10')
+  t.equal(mergeJobs(late, early).askedAt, 'x:10')
+  t.equal(mergeJobs(late, refresh).askedAt, undefined, 'who names no moment is covered by no other build')
 })
 
 t.test('a path stays below its base, or is refused', async (t) => {
@@ -109,6 +116,7 @@ function rebuilds(over: Partial<RebuildPorts>): Rebuilds {
     wantsListing: () => false,
     baseNames: ['b'],
     now: () => 0,
+    tick: () => 'here:0',
     ...over
   })
 }

@@ -3,8 +3,12 @@ import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** One builder at a time among the processes of this host that share a manifest. */
 export interface Lock {
-  /** Waits for the lock, does the work, and gives the lock back. */
-  hold<T>(work: () => Promise<T>): Promise<T>
+  /**
+   * Waits for the lock, does the work, and gives the lock back.
+   * @param instead asked each time that the lock was in other hands, and before the work: what it gives makes the work
+   * needless
+   */
+  hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>): Promise<T>
 }
 
 /** How long after a refused connection the lock is tried again, in milliseconds. */
@@ -17,25 +21,23 @@ const RETRY_MS = 20
  * @param path the manifest's real path
  */
 export function socketLock(path: string): Lock {
-  if (process.platform !== 'linux') return { hold: (work) => work() }
+  if (process.platform !== 'linux')
+    return { hold: async (work, instead) => (await instead()) ?? (await work()) }
   const name = `\0reports-index-${createHash('sha256').update(path).digest('hex')}`
   return {
-    async hold(work) {
-      const release = await acquire(name)
-      try {
-        return await work()
-      } finally {
-        await release()
+    async hold(work, instead) {
+      for (;;) {
+        const release = await listen(name)
+        if (!release) await ownerGone(name)
+        try {
+          const done = await instead()
+          if (done !== undefined) return done
+          if (release) return await work()
+        } finally {
+          await release?.()
+        }
       }
     }
-  }
-}
-
-async function acquire(name: string): Promise<() => Promise<void>> {
-  for (;;) {
-    const release = await listen(name)
-    if (release) return release
-    await ownerGone(name)
   }
 }
 
