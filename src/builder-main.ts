@@ -1,4 +1,5 @@
 import { BaseScanner } from './scan/base-scanner.js'
+import { readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { Builder } from './services/builder.js'
@@ -24,7 +25,9 @@ function furnish(settings: Settings) {
   const now = () => Date.now()
   const select = makeSelect(settings.include, settings.exclude)
   const limit = Math.max(1, Math.floor(concurrency / bases.length))
-  const scanners = bases.map((base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now }))
+  const scanners = bases.map(
+    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts: readMounts })
+  )
   const builder = new Builder({
     scanners,
     overlaps: () => findOverlaps(bases),

@@ -90,7 +90,7 @@ function showProgress(): { tell(progress: Progress): void; end(): void } {
       const parts = bases.map(({ name, files, read }) => `${name} ${files} (${read} read)`)
       const line = `${step}  ${parts.join('  ')}`
       process.stderr.write(
-        terminal ? `\r\u001b[K${line.slice(0, (process.stderr.columns ?? 80) - 1)}` : `${line}\n`
+        terminal ? `\r\u001b[K${line.slice(0, (process.stderr.columns || 80) - 1)}` : `${line}\n`
       )
       open = terminal
     },

@@ -16,7 +16,9 @@ export default fp<ReaderPluginOptions>(
       view,
       liveScan: () => fastify.builder.listing(),
       onUnusable(state, reason) {
-        fastify.log.warn({ manifest: state }, `the manifest can not be used: ${reason}`)
+        if (state === 'missing' && !reader.isReady)
+          fastify.log.info('there is no manifest yet; a build makes it')
+        else fastify.log.warn({ manifest: state }, `the manifest can not be used: ${reason}`)
         if (state !== 'late') fastify.builder.mend()
       }
     })

@@ -9,7 +9,7 @@ import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
-import { isLocal, mountOf, readMounts } from './mounts.js'
+import { isLocal, type Mount, mountOf } from './mounts.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
@@ -24,6 +24,8 @@ export interface ScannerOptions {
   timeoutMs: number
   /** Milliseconds since 1970. */
   now(): number
+  /** What is mounted where. */
+  mounts(): Mount[]
 }
 
 /** What a look at single files found, by rel: a tracked entry, or undefined where there is no report. */
@@ -49,7 +51,8 @@ export class BaseScanner {
 
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
   get remote(): boolean {
-    return !isLocal(realPathWithin(this.base.root))
+    const mounts = this.#options.mounts()
+    return !isLocal(realPathWithin(this.base.root, mounts), mounts)
   }
 
   /** Looks at the whole base. */
@@ -116,7 +119,7 @@ export class BaseScanner {
     known: Trackeds,
     full: boolean
   ): Promise<T> {
-    const mounts = readMounts()
+    const mounts = this.#options.mounts()
     const root = realPathWithin(this.base.root, mounts)
     const local = isLocal(root, mounts)
     const optionsFor = (hands: Hands): WalkOptions => ({

@@ -8,7 +8,7 @@ import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
 import { type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
-import { isLocal, mountOf, parseMounts } from '../../src/scan/mounts.js'
+import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
@@ -20,13 +20,17 @@ import { plant } from '../support.js'
 
 const INCLUDE = ['**/*.{md,markdown,html,htm,txt,pdf}']
 
-function scanner(root: string, over: { include?: string[]; manifest?: string; now?: number } = {}) {
+function scanner(
+  root: string,
+  over: { include?: string[]; manifest?: string; now?: number; mounts?: () => Mount[] } = {}
+) {
   return new BaseScanner({
     base: { name: 'b', root },
     select: makeSelect(over.include ?? INCLUDE, []),
     manifest: over.manifest ?? join(root, '_state/reports-index.json'),
     limit: 4,
     timeoutMs: 1000,
+    mounts: over.mounts ?? readMounts,
     // Far ahead: no file is too fresh to trust, unless a test says so.
     now: () => over.now ?? Date.now() + 1_000_000
   })
@@ -340,4 +344,72 @@ t.test('a file that vanishes under the walk is no error', async (t) => {
   fs.rmSync(join(root, 'a.md'))
   const look = await scanner(root).look(['a.md'], first.entries)
   t.match(look, { found: new Map([['a.md', undefined]]), warnings: [] })
+})
+
+t.test('where calls can hang, side by side and through the gate, the same is found', async (t) => {
+  const files = Object.fromEntries(
+    Array.from({ length: 60 }, (_, i) => [`${i % 7}/${i % 3}/${i}.md`, `# ${i}`])
+  )
+  const root = t.testdir({})
+  plant(root, {
+    ...files,
+    'a.pdf': '',
+    'empty.md': '',
+    'big.html': `<title>Big</title>${'x'.repeat(100_000)}`
+  })
+  fs.symlinkSync('0', join(root, 'link'))
+  fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/bad`), Buffer.from([0xff]), Buffer.from('.md')]), '')
+  const remote = { mounts: () => [] }
+  const [here, there] = [await scan(root), await scan(root, remote)]
+  const entries = (found: Scan) => relsOf(found).map((rel) => found.entries.get(rel)?.entry)
+  t.strictSame(entries(there), entries(here))
+  t.equal(there.entries.size, 63)
+  t.strictSame(there.warnings, here.warnings)
+  t.match(there, { skippedLinks: 1, filesRead: 61 })
+  t.ok(scanner(root, remote).remote)
+  t.notOk(scanner(root).remote)
+
+  const again = await scan(root, remote, there.entries)
+  t.equal(again.filesRead, 0)
+  const look = await scanner(root, remote).look(['a.pdf', 'link/0/0.md', 'gone.md', '0/0/0.md'], new Map())
+  if (!('found' in look)) throw new Error(look.unavailable)
+  t.strictSame(
+    [...look.found].filter(([, tracked]) => tracked).map(([rel]) => rel),
+    ['a.pdf', '0/0/0.md']
+  )
+  fs.symlinkSync('/', join(root, 'out'))
+  t.equal(
+    await scanner(root, remote).findEscape(['0/0/0.md', 'link/x.md', 'new/x.md', 'out/etc/x.md']),
+    'out/etc/x.md'
+  )
+  t.strictSame(await scanner(join(root, 'nowhere'), remote).scan(new Map(), false), {
+    unavailable: 'it does not exist (ENOENT)'
+  })
+})
+
+t.test('what a file holds can not end a walk', async (t) => {
+  const root = t.testdir({ 'a.md': '# A', 'b.md': '# B' })
+  const broken: Hands = {
+    ...syncHands,
+    open(path, wants) {
+      const opened = syncHands.open(path, wants)
+      if (!path.endsWith('a.md') || 'then' in opened) return opened
+      return {
+        ...opened,
+        head: {
+          cut: false,
+          bytes: {
+            toString: () => {
+              throw new RangeError('deep')
+            }
+          } as unknown as Buffer
+        }
+      }
+    }
+  }
+  const found = await walkWith(broken, root)
+  t.strictSame(relsOf(found), ['a.md', 'b.md'])
+  t.match(found.warnings, [
+    { code: 'unreadable', rel: 'a.md', message: 'its content can not be understood (RangeError)' }
+  ])
 })

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
+import { readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
@@ -18,7 +19,16 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
   const clock = { now: Date.now() + 2_000_000 }
   const now = () => clock.now
   const scanners = settings.bases.map(
-    (base) => new BaseScanner({ base, select, manifest: settings.manifest, limit: 4, timeoutMs: 1000, now })
+    (base) =>
+      new BaseScanner({
+        base,
+        select,
+        manifest: settings.manifest,
+        limit: 4,
+        timeoutMs: 1000,
+        now,
+        mounts: readMounts
+      })
   )
   const builder = new Builder({
     scanners,
