@@ -3,6 +3,7 @@ import type { AddressInfo, Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fastify, {
   type ConnectionError,
+  type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -19,6 +20,7 @@ const FINISH_MS = 8500
 /** A service that listens. */
 export interface Serving {
   url: string
+  log: FastifyBaseLogger
   close(): Promise<void>
 }
 
@@ -38,7 +40,7 @@ export async function serve(settings: Settings): Promise<Serving> {
   server.log.level = settings.logLevel
   const { port } = server.server.address() as AddressInfo
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
-  return { url: `http://${host}:${port}`, close: () => server.close() }
+  return { url: `http://${host}:${port}`, log: server.log, close: () => server.close() }
 }
 
 /** Requests are told at `debug` only: two lines a request would cost more than the answer. */

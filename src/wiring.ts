@@ -52,6 +52,12 @@ export function settingsFrom(flags: Texts, env: NodeJS.ProcessEnv, cwd: string):
   return settings
 }
 
+/** Variables that look like settings and are none, as a misspelt one does. */
+export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
+  const known = new Set(settingNames.map((name) => wordsOf(name).env))
+  return Object.keys(env).filter((name) => name.startsWith('REPORTS_INDEX_') && !known.has(name))
+}
+
 function readDotenv(cwd: string): Record<string, string> {
   try {
     return parseDotenv(readFileSync(join(cwd, '.env')))

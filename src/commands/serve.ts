@@ -1,5 +1,6 @@
 import { serve } from '../server.js'
 import type { Settings } from '../services/settings.js'
+import { unknownVariables } from '../wiring.js'
 
 /** After so long the process ends, whatever still hangs, in milliseconds. */
 const STOP_MS = 9300
@@ -8,7 +9,8 @@ const STOP_MS = 9300
 export async function serveCommand(settings: Settings): Promise<undefined> {
   const serving = serve(settings)
   stopOnSignals(async () => (await serving).close())
-  const { url } = await serving
+  const { url, log } = await serving
+  for (const name of unknownVariables(process.env)) log.warn(`${name} is set, but there is no such setting`)
   process.stdout.write(`reports-index listening on ${url}\n`)
 }
 

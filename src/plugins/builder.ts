@@ -25,10 +25,14 @@ export default fp<BuilderPluginOptions>(
   async function builderPlugin(fastify: FastifyInstance, { process, baseNames, now, tick }) {
     const log = fastify.log
     const child = process({
-      progress: (progress) => builder.progress(progress),
+      progress(progress) {
+        builder.progress(progress)
+        tellProgress(progress)
+      },
       warn: (message) => log.warn(message)
     })
     const tellBases = teller(log)
+    const tellProgress = progressTeller(log)
     const builder = new Rebuilds({
       build: (job, handOver) => child.build(job, handOver, fastify.reader.lastGood),
       findEscape: (paths) => child.findEscape(paths),
@@ -61,6 +65,20 @@ function logBuild(log: FastifyBaseLogger, { result, notWritten }: Built, job: Jo
     log.error({ ...facts, code: notWritten }, `${line}; the manifest could not be written (${notWritten})`)
   else if (added + updated + removed > 0) log.info(facts, line)
   else log.debug(facts, line)
+}
+
+/** A long build tells how far it is so often, in milliseconds. */
+const PROGRESS_MS = 10_000
+
+function progressTeller(log: FastifyBaseLogger): (progress: Progress) => void {
+  let toldAt = performance.now()
+  return ({ step, bases }) => {
+    if (step === 'load') toldAt = performance.now()
+    if (performance.now() - toldAt < PROGRESS_MS) return
+    toldAt = performance.now()
+    const parts = bases.map(({ name, files, read }) => `${name}: ${files} looked at, ${read} read`)
+    log.info({ step, bases }, `still building (${step}): ${parts.join('; ')}`)
+  }
 }
 
 /** Tells how the bases are, once per change. */

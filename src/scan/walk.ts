@@ -40,14 +40,7 @@ const TURN_MS = 20
 
 /** Walks a base and makes or reuses the entry of each report. Only the root's own failure is thrown. */
 export async function walk(options: WalkOptions): Promise<Scan> {
-  const scan: Scan = {
-    entries: new Map(),
-    folders: new Map(),
-    unreadable: [],
-    warnings: [],
-    skippedLinks: 0,
-    filesRead: 0
-  }
+  const scan = emptyScan()
   await new Walk(options, scan).folder('')
   scan.filesRead = options.counts.read
   return scan
@@ -58,7 +51,15 @@ export async function lookAt(
   rel: string,
   options: WalkOptions
 ): Promise<{ tracked?: Tracked; warnings: Warning[] }> {
-  const scan: Scan = {
+  const scan = emptyScan()
+  await new Walk({ ...options, full: true }, scan).file(rel)
+  const tracked =
+    scan.entries.get(rel) ?? (scan.unreadable.includes(rel) ? options.known.get(rel) : undefined)
+  return { ...(tracked && { tracked }), warnings: scan.warnings }
+}
+
+function emptyScan(): Scan {
+  return {
     entries: new Map(),
     folders: new Map(),
     unreadable: [],
@@ -66,10 +67,6 @@ export async function lookAt(
     skippedLinks: 0,
     filesRead: 0
   }
-  await new Walk({ ...options, full: true }, scan).file(rel)
-  const tracked =
-    scan.entries.get(rel) ?? (scan.unreadable.includes(rel) ? options.known.get(rel) : undefined)
-  return { ...(tracked && { tracked }), warnings: scan.warnings }
 }
 
 /** Whatever stands in a file can cost that file's own entry its title, and nothing else. */
