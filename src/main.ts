@@ -54,7 +54,7 @@ async function run(command: Command, settings: Settings, values: Values): Promis
   }
   const { listCommand } = await import('./commands/list.js')
   const { in: base, type, q, from, to, limit } = values as Record<string, never>
-  return listCommand(settings, { json: values['json'] === true, in: base, type, q, from, to, limit })
+  return await listCommand(settings, { json: values['json'] === true, in: base, type, q, from, to, limit })
 }
 
 type Options = Record<string, { type: 'string' | 'boolean'; multiple?: boolean; short?: string }>

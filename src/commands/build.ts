@@ -2,6 +2,7 @@ import type { BuildResult, Progress } from '../schemas/rebuild.js'
 import { UnknownBase } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import { builderProcess } from '../wiring.js'
+import { onStop } from './signals.js'
 import { printable } from './terminal.js'
 
 export interface BuildFlags {
@@ -33,7 +34,7 @@ export async function buildCommand(
     void builder.stop()
     process.exit(1)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop)
+  onStop(stop)
   try {
     const { result, notWritten } = await builder.build(
       { mode: full ? 'full' : 'incremental', paths: [], acceptRemovals },

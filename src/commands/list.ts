@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import { Value } from '@sinclair/typebox/value'
 import type { Entry } from '../schemas/entry.js'
 import { Filter, type Listing } from '../schemas/listing.js'
 import { parseDate } from '../services/date.js'
 import { SettingError } from '../services/errors.js'
 import { absence } from '../services/io/manifest-file.js'
+import { readRegular } from '../services/io/read-file.js'
 import { filterEntries } from '../services/listing.js'
 import { openManifest } from '../services/manifest.js'
 import type { Settings } from '../services/settings.js'
@@ -24,9 +24,9 @@ export interface ListFlags {
  * The listing from the manifest.
  * @returns the exit code
  */
-export function listCommand(settings: Settings, flags: ListFlags): number {
+export async function listCommand(settings: Settings, flags: ListFlags): Promise<number> {
   const filter = filterOf(flags)
-  const reports = readListing(settings.manifest)
+  const reports = await readListing(settings.manifest)
   if (typeof reports === 'string') {
     process.stderr.write(
       `no usable manifest at ${settings.manifest}: ${reports}; "reports-index build" makes one\n`
@@ -49,7 +49,11 @@ export function listCommand(settings: Settings, flags: ListFlags): number {
 }
 
 function filterOf({ json: _json, in: base, limit, ...rest }: ListFlags): Filter {
-  const given = { ...rest, base, limit: limit === undefined ? undefined : Number(limit) }
+  const given = {
+    ...rest,
+    base,
+    limit: limit === undefined ? undefined : /^\d+$/.test(limit) ? Number(limit) : Number.NaN
+  }
   for (const [name, text] of Object.entries({ from: rest.from, to: rest.to })) {
     if (text !== undefined && parseDate(text.slice(0, 10)) !== text) wrong(name, text, 'a day, YYYY-MM-DD')
   }
@@ -62,9 +66,9 @@ function wrong(flag: string, text: string | undefined, allowed: string): never {
   throw new SettingError(`--${flag} is ${JSON.stringify(text)}; allowed: ${allowed}`)
 }
 
-function readListing(path: string): Entry[] | string {
+async function readListing(path: string): Promise<Entry[] | string> {
   try {
-    const opened = openManifest(readFileSync(path))
+    const opened = openManifest(await readRegular(path))
     if (!opened) return 'it does not match its digest or its schema'
     const listing: Listing = JSON.parse(opened.snapshot.body.toString('utf8'))
     return listing.reports

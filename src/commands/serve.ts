@@ -1,6 +1,7 @@
 import { serve } from '../server.js'
 import type { Settings } from '../services/settings.js'
 import { unknownVariables } from '../wiring.js'
+import { onStop } from './signals.js'
 
 /** After so long the process ends, whatever still hangs, in milliseconds. */
 const STOP_MS = 9300
@@ -24,5 +25,5 @@ function stopOnSignals(close: () => Promise<void>): void {
     setTimeout(end, STOP_MS).unref()
     close().then(end, end)
   }
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.removeAllListeners(signal).on(signal, stop)
+  onStop(stop)
 }

@@ -34,7 +34,11 @@ export default fp<BuilderPluginOptions>(
     const tellBases = teller(log)
     const tellProgress = progressTeller(log)
     const builder = new Rebuilds({
-      build: (job, handOver) => child.build(job, handOver, fastify.reader.lastGood),
+      async build(job, handOver) {
+        // If the manifest is gone, a builder that knows nothing goes on from what is served.
+        await fastify.reader.refresh()
+        return await child.build(job, handOver, fastify.reader.lastGood)
+      },
       findEscape: (paths) => child.findEscape(paths),
       stop: () => child.stop(),
       async landed(built, job) {

@@ -8,12 +8,14 @@ import { isWithin, realPathWithin } from './real-path.js'
  * Touches no base: links on local disks are resolved, and the kernel tells what is mounted where (the same folder may be
  * mounted at two places).
  */
-export function findOverlaps(bases: readonly Base[]): Map<string, string> {
-  const mounts = readMounts()
+export function findOverlaps(
+  bases: readonly Base[],
+  mounts: readonly Mount[] = readMounts()
+): Map<string, string> {
   const places = bases.map(({ name, root }) => ({ name, ...placeOf(realPathWithin(root, mounts), mounts) }))
   const overlaps = new Map<string, string>()
   for (const [i, later] of places.entries()) {
-    const earlier = places.slice(0, i).find((place) => doOverlap(place, later))
+    const earlier = places.slice(0, i).find((place) => doOverlap(place, later, mounts))
     if (earlier) overlaps.set(later.name, earlier.name)
   }
   return overlaps
@@ -32,11 +34,21 @@ function placeOf(real: string, mounts: readonly Mount[]): Place {
   return { real, device: mount?.device, inner: join(mount?.root ?? '/', below) }
 }
 
-function doOverlap(a: Place, b: Place): boolean {
+function doOverlap(a: Place, b: Place, mounts: readonly Mount[]): boolean {
   if (isWithin(a.real, b.real) || isWithin(b.real, a.real)) return true
-  return (
-    a.device !== undefined &&
-    a.device === b.device &&
-    (isWithin(a.inner, b.inner) || isWithin(b.inner, a.inner))
+  return [[a, b] as const, [b, a] as const].some(([outer, inner]) =>
+    [outer, ...placesBelow(outer, mounts)].some((place) => shareFolder(place, inner))
   )
+}
+
+/** What is mounted below a base is walked with it. */
+function placesBelow({ real }: Place, mounts: readonly Mount[]): Place[] {
+  return mounts
+    .filter(({ point }) => point !== real && isWithin(point, real))
+    .map(({ point }) => placeOf(point, mounts))
+}
+
+function shareFolder(a: Place, b: Place): boolean {
+  if (a.device === undefined || a.device !== b.device) return false
+  return isWithin(a.inner, b.inner) || isWithin(b.inner, a.inner)
 }

@@ -193,13 +193,12 @@ export class Builder {
   async #save(known: Known, found: Map<string, BaseFound>, made: EncodedManifest): Promise<Saved> {
     const { manifest } = this.#ports
     try {
+      await manifest.sweep()
       if (!isNews(known, found, made)) return { stamp: known.stamp }
       await manifest.write(made.bytes)
       return { stamp: await manifest.stamp() }
     } catch (error) {
       return { notWritten: codeOf(error) }
-    } finally {
-      await manifest.sweep().catch(() => {})
     }
   }
 

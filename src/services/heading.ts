@@ -13,7 +13,8 @@ const MAX_MARKS = 2000
  * @returns undefined where there is none; an empty heading gives an empty text
  */
 export function firstHeading(markdown: string): string | undefined {
-  const text = markdown.replace(/\r\n?/g, '\n')
+  // The parser is quadratic in long runs of blanks, which mean no more than shorter ones.
+  const text = markdown.replace(/\r\n?/g, '\n').replace(/[ \t]{256,}/g, ' '.repeat(256))
   if (!ATX.test(text) && !SETEXT.test(text)) return undefined
   let heading: Heading | undefined
   // The reference parser, but for that it reads the inline markup of nothing but the heading that is asked for.

@@ -16,6 +16,8 @@ const NULLS = new Set<unknown>(['', '~', 'null', 'Null', 'NULL'])
 export function readYamlKeys(text: string, keys: readonly string[]): Map<string, string> {
   const document = parseTree(text)
   const error = document.errors.find(({ code }) => code !== 'TAG_RESOLVE_FAILED')
+  if (error?.code === 'RESOURCE_EXHAUSTION')
+    throw new YamlError(`nested deeper than ${MAX_DEPTH}`, error.pos[0])
   if (error) throw new YamlError(firstLine(error.message), error.pos[0])
   const aliases = checkNodes(document.contents)
   const found = new Map<string, string>()

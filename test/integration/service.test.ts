@@ -292,15 +292,21 @@ t.test('it outlives the reader of its log', async (t) => {
   t.equal((await service.listing()).count, 5)
 })
 
-t.test('a FIFO in the place of the manifest holds no request and no stop up, and is mended', async (t) => {
+t.test('a FIFO in the place of the manifest holds no request and no stop up', async (t) => {
   const { start, manifest } = stage(t)
   const service = await start()
   await service.rebuild()
   fs.rmSync(manifest)
   execFileSync('mkfifo', [manifest])
   t.equal((await service.listing()).count, 2)
+  await t.rejects(service.rebuild(), { status: 503, message: /ENOTFILE/ })
+  t.match((await service.health()).manifest, { status: 'unreadable', count: 2 })
+  t.match(await run(['list', '--manifest', manifest]), { code: 1, stderr: /it is not a regular file/ })
+  fs.rmSync(manifest)
   await service.rebuild()
   t.match((await service.health()).manifest, { status: 'ok', count: 2 })
+  execFileSync('rm', [manifest])
+  execFileSync('mkfifo', [manifest])
   t.equal(await service.stop(), 0)
 })
 
@@ -333,3 +339,31 @@ t.test(
     t.ok(builds.size <= 3, `${results.length} requests, ${builds.size} builds`)
   }
 )
+
+t.test(
+  'a base that went away together with the manifest and the builder keeps its last known entries',
+  async (t) => {
+    const { start, folder, manifest } = stage(t)
+    const service = await start()
+    await service.rebuild()
+    fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+    fs.rmSync(manifest)
+    for (const pid of childrenOf(service.child.pid)) process.kill(pid, 'SIGKILL')
+    t.match(await service.rebuild(), {
+      count: 2,
+      bases: [{ name: 'a', status: 'unavailable', count: 1 }, { status: 'ok' }]
+    })
+  }
+)
+
+t.test('a signal that comes while it starts is not lost', async (t) => {
+  const { args } = stage(t, many(200))
+  for (let ms = 200; ms <= 600; ms += 50) {
+    const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args], { stdio: 'ignore' })
+    const ended = new Promise((resolve) => child.on('exit', (code, signal) => resolve(code ?? signal)))
+    await sleep(ms)
+    child.kill('SIGTERM')
+    // Before any of our code runs, the signal is Node's own to answer.
+    t.ok([0, 'SIGTERM'].includes((await ended) as number), `after ${ms} ms`)
+  }
+})

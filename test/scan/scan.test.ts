@@ -290,6 +290,23 @@ t.test('bases that overlap are told, through links too', async (t) => {
   t.strictSame(overlaps('a', 'ab'), {})
 })
 
+t.test('the same folder mounted at two places overlaps', async (t) => {
+  const mounts = parseMounts(
+    '1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 8:1 /data/x /mnt/x rw - ext4 /dev/a rw\n3 1 8:1 /data/y /out/y rw - ext4 /dev/a rw\n' +
+      '4 1 8:2 / /disk rw - ext4 /dev/b rw\n'
+  )
+  const overlaps = (...roots: string[]) =>
+    findOverlaps(
+      roots.map((root, i) => ({ name: `n${i}`, root })),
+      mounts
+    ).size
+  t.equal(overlaps('/data/x', '/mnt/x'), 1)
+  t.equal(overlaps('/data', '/mnt/x/deep'), 1)
+  t.equal(overlaps('/out', '/data/y'), 1, 'below a base, too')
+  t.equal(overlaps('/data/y/z', '/out'), 1)
+  t.equal(overlaps('/data/z', '/mnt/x', '/out', '/disk/data/x'), 0)
+})
+
 t.test('mounts are told from the kernel, links are resolved on local disks alone', async (t) => {
   const mounts = parseMounts(
     '1 0 8:1 / / rw - ext4 /dev/a rw\n2 1 0:5 / /mnt/my\\040drive rw shared:1 - fuse.rclone x rw\n3 2 8:2 / /mnt/my\\040drive/in rw - xfs /dev/b rw\n'

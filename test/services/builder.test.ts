@@ -311,15 +311,39 @@ t.test('the folder of the manifest is made, a base never is', async (t) => {
 })
 
 t.test('what dead writers left is swept, and nothing else', async (t) => {
-  const keep = { 'm.json.bak': '', 'm.jsonx': '', 'other.json.1': '', 'm.json.20260609': 'a backup' }
-  const folder = t.testdir({ a: {}, state: keep })
-  plant(folder, { 'state/m.json.1234': 'cut sho', 'state/m.status.json.99': '' })
-  fs.chmodSync(join(folder, 'state/m.json.1234'), 0o1644)
+  const keep = {
+    'm.json.bak': '',
+    'm.json.1': 'a backup',
+    'm.json.20260609': '',
+    'm.json.4294967295': '',
+    'x.0': ''
+  }
+  const left = {
+    'm.json.1234': 'cut sho',
+    'm.json.0': 'm.json.1234',
+    'm.status.json.99': '',
+    'm.status.json.0': 'm.status.json.99'
+  }
+  const folder = t.testdir({ a: {}, state: { ...keep, ...left } })
   await builderOver(folder, ['a']).builder.build(refresh)
-  t.strictSame(
-    fs.readdirSync(join(folder, 'state')).toSorted(),
-    ['m.json', 'm.status.json', ...Object.keys(keep)].toSorted()
-  )
+  const names = fs.readdirSync(join(folder, 'state')).toSorted()
+  t.strictSame(names, ['m.json', 'm.status.json', ...Object.keys(keep)].toSorted())
+})
+
+t.test('a note of a dead writer can name nothing but its own temporary file', async (t) => {
+  for (const name of [
+    '../a/one.md',
+    'other.json',
+    'm.json.',
+    'm.json.1/../../a/one.md',
+    'm.status.json',
+    ''
+  ]) {
+    const folder = t.testdir({ a: { 'one.md': '' }, state: { 'm.json.0': name, 'other.json': '' } })
+    await builderOver(folder, ['a']).builder.build(refresh)
+    t.ok(fs.existsSync(join(folder, 'a/one.md')), JSON.stringify(name))
+    t.strictSame(fs.readdirSync(join(folder, 'state')), ['m.json', 'm.status.json', 'other.json'])
+  }
 })
 
 t.test('warnings of a base that was not looked at stay told', async (t) => {
@@ -392,10 +416,13 @@ t.test('a manifest keeps its mode, and a new one has that of the umask', async (
   t.equal(fs.statSync(manifest).mode & 0o7777, 0o604)
 })
 
-t.test('a FIFO in the place of the manifest is replaced, not waited for', async (t) => {
+t.test('a FIFO or device in the place of the manifest is neither waited for nor replaced', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' }, state: {} })
-  execFileSync('mkfifo', [join(folder, 'state/m.json')])
   const { builder, manifest } = builderOver(folder, ['a'])
+  execFileSync('mkfifo', [manifest])
+  t.match(await builder.build(refresh), { notWritten: 'ENOTFILE', snapshot: { count: 1 } })
+  t.ok(fs.statSync(manifest).isFIFO())
+  fs.rmSync(manifest)
   t.match(await builder.build(refresh), { notWritten: undefined })
   t.strictSame(titlesIn(manifest), ['One'])
 })

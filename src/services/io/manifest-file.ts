@@ -1,16 +1,5 @@
 import { constants } from 'node:fs'
-import {
-  access,
-  chmod,
-  lstat,
-  mkdir,
-  open,
-  readdir,
-  readFile,
-  stat,
-  unlink,
-  writeFile
-} from 'node:fs/promises'
+import { access, lstat, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
@@ -67,7 +56,10 @@ export function manifestFile(path: string, keep: () => readonly string[]): Manif
       await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`))
       await syncFolder(folder)
     },
-    sweep: () => sweep(folder, [basename(path), basename(statusPath)])
+    async sweep() {
+      await sweep(path)
+      await sweep(statusPath)
+    }
   }
 }
 
@@ -96,28 +88,41 @@ async function makeFolder(folder: string, keep: readonly string[]): Promise<void
   await mkdir(folder, { recursive: true })
 }
 
-/**
- * Set on a temporary file while it is written, and taken away before the rename: what still has it was left by a writer
- * that died. Backups that someone keeps beside the manifest, `NAME.1` and the like, have not.
- */
-const UNFINISHED = 0o1000 // the sticky bit, which means nothing on a file
-
 /*
  * write-file-atomic makes one write call and takes a short write on a full disk for a success, so the writing is done
  * here, by a call that goes on after a short write, and read back before the rename.
  */
 async function replace(path: string, bytes: Buffer): Promise<void> {
-  const options: { mode?: number; tmpfileCreated(temporary: string): Promise<void> } = {
-    async tmpfileCreated(temporary) {
-      options.mode = (options.mode ?? (await stat(temporary)).mode) & 0o777
-      await chmod(temporary, options.mode | UNFINISHED).catch(() => {}) // not every file system knows it
+  await refuseOther(path)
+  const note = noteOf(path)
+  const options = {
+    async tmpfileCreated(temporary: string) {
+      await writeFile(note, basename(temporary))
       await writeFile(temporary, bytes)
       const written = await readFile(temporary)
       if (!written.equals(bytes))
         throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
     }
   }
-  await writeFileAtomic(path, null as unknown as string, options as unknown as writeFileAtomic.Options)
+  try {
+    await writeFileAtomic(path, null as unknown as string, options as unknown as writeFileAtomic.Options)
+  } finally {
+    await unlink(note).catch(() => {})
+  }
+}
+
+/** Names the temporary file of a write under way: only what it names is ever swept, never a backup of the like name. */
+function noteOf(path: string): string {
+  return `${path}.0`
+}
+
+/** A rename would put a file in the place of a device or FIFO. */
+async function refuseOther(path: string): Promise<void> {
+  const other = await lstat(path).catch(() => undefined)
+  if (other && !other.isFile()) {
+    const code = other.isDirectory() ? 'EISDIR' : 'ENOTFILE'
+    throw Object.assign(new Error('something else is in its place'), { code })
+  }
 }
 
 /** The rename itself is durable only when its folder is; some network file systems know no such call. */
@@ -132,12 +137,10 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-async function sweep(folder: string, names: readonly string[]): Promise<void> {
-  for (const name of await readdir(folder)) {
-    const own = names.find((known) => name.startsWith(`${known}.`))
-    if (own === undefined || !/^\d+$/.test(name.slice(own.length + 1))) continue
-    const path = join(folder, name)
-    const { mode, size } = await lstat(path)
-    if ((mode & UNFINISHED) !== 0 || size === 0) await unlink(path).catch(() => {})
-  }
+async function sweep(path: string): Promise<void> {
+  const note = noteOf(path)
+  const name = (await readRegular(note).catch(() => Buffer.alloc(0))).toString('utf8')
+  const number = name.startsWith(`${basename(path)}.`) ? name.slice(basename(path).length + 1) : ''
+  if (/^[1-9]\d*$/.test(number)) await unlink(join(dirname(path), name)).catch(() => {})
+  await unlink(note).catch(() => {})
 }
