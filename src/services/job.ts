@@ -33,9 +33,9 @@ export function isCoveredBy(
 
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }
 
-/** The job that a request asks for: named files alone, unless it says more. */
+/** The job that a request asks for: named files alone, in whatever mode (they are read in any), unless a loss is accepted. */
 export function jobFor({ mode, paths = [], acceptRemovals = [] }: RebuildBody): Job {
-  const alone = mode === undefined && paths.length > 0 && acceptRemovals.length === 0
+  const alone = paths.length > 0 && acceptRemovals.length === 0
   return { mode: alone ? 'paths' : (mode ?? 'incremental'), paths, acceptRemovals }
 }
 

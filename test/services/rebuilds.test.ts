@@ -64,7 +64,9 @@ t.test('one job covers all that was asked for', async (t) => {
   const path = { base: 'b', rel: 'a.md' }
   t.strictSame(jobFor({}), refresh)
   t.strictSame(jobFor({ paths: [path] }).mode, 'paths')
-  t.strictSame(jobFor({ paths: [path], mode: 'incremental' }).mode, 'incremental')
+  t.strictSame(jobFor({ paths: [path], mode: 'incremental' }).mode, 'paths')
+  t.strictSame(jobFor({ paths: [path], mode: 'full' }).mode, 'paths')
+  t.strictSame(jobFor({ paths: [] }).mode, 'incremental')
   t.strictSame(jobFor({ paths: [path], acceptRemovals: ['b'] }).mode, 'incremental')
   t.strictSame(mergeJobs(jobFor({ paths: [path] }), jobFor({ mode: 'full', acceptRemovals: ['b', 'b'] })), {
     mode: 'full',
