@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
-import { type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
+import { asyncHands, type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
 import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
@@ -430,3 +430,18 @@ t.test('what a file holds can not end a walk', async (t) => {
     { code: 'unreadable', rel: 'a.md', message: 'its content can not be understood (RangeError)' }
   ])
 })
+
+t.test(
+  'a link that took the place of a file since its folder was listed is not opened, nor is a FIFO waited for',
+  async (t) => {
+    const root = t.testdir({ 'a.md': '# A' })
+    fs.symlinkSync('a.md', join(root, 'link.md'))
+    execFileSync('mkfifo', [join(root, 'fifo.md')])
+    for (const hands of [syncHands, asyncHands((call) => call())]) {
+      const open = async (name: string) => await hands.open(join(root, name), () => true)
+      t.match(await open('a.md'), { stat: { isFile: true, size: 3 }, head: { cut: false } })
+      await t.rejects(open('link.md'), { code: 'ELOOP' })
+      t.match(await open('fifo.md'), { stat: { isFile: false }, head: undefined })
+    }
+  }
+)

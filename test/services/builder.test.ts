@@ -473,3 +473,14 @@ t.test('a build of single files covers no refresh, nor does one of another start
   await other.builder.build(refresh)
   t.equal((await mine.builder.build({ ...refresh, askedAt: 'there:1' })).result.steps.length, 4)
 })
+
+t.test('a companion of another listing settles nothing', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const first = builderOver(folder, ['a'])
+  first.clock.now = Date.now()
+  const { status } = await first.builder.build(refresh)
+  t.equal(status.settled, false)
+  const other = { ...status, settled: true, etag: '0'.repeat(64) }
+  fs.writeFileSync(join(folder, 'state/m.status.json'), JSON.stringify(other))
+  t.equal((await builderOver(folder, ['a']).builder.build(refresh)).result.filesRead, 1)
+})

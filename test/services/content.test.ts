@@ -252,6 +252,8 @@ t.test('HTML as the HTML standard parses it', async (t) => {
     ['<!-- <title>no</title> --><title>yes</title>', 'yes'],
     ['<script>"<title>no</title>"</script><title>yes</title>', 'yes'],
     ['<svg><title>no</title></svg><h1>yes</h1>', 'yes'],
+    ['<svg><foreignObject><h1>no</h1></foreignObject></svg><h1>yes</h1>', 'yes'],
+    ['<h1>a<svg><title>no</title></svg><template>no</template>b</h1>', 'ab'],
     ['<template><h1>no</h1></template><h1>yes</h1>', 'yes'],
     ['<noscript><h1>no</h1></noscript><h1>yes</h1>', 'yes'],
     ['<h1></h1><h1>second</h1>', 'X'],
