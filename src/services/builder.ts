@@ -1,9 +1,8 @@
 import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { Progress, Step } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
-import { digestOf } from './etag.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { type Known, knownFrom, nothingKnown } from './known.js'
+import { isNews, type Known, knownFrom, nothingKnown, rootDigest } from './known.js'
 import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
@@ -194,7 +193,7 @@ export class Builder {
     const { manifest } = this.#ports
     try {
       await manifest.sweep()
-      if (!isNews(known, found, made)) return { stamp: known.stamp }
+      if (!isNews(known, found, made.snapshot)) return { stamp: known.stamp }
       await manifest.write(made.bytes)
       return { stamp: await manifest.stamp() }
     } catch (error) {
@@ -221,18 +220,6 @@ export class Builder {
   }
 }
 
-/** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
-function isNews(known: Known, found: Map<string, BaseFound>, { snapshot }: EncodedManifest): boolean {
-  if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true
-  if (snapshot.bases.length !== known.roots.size) return true
-  if (snapshot.bases.some(({ name, root }) => known.roots.get(name) !== root)) return true
-  for (const [name, { entries }] of found) {
-    const before = known.entries.get(name)
-    for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
-  }
-  return false
-}
-
 /** What a companion tells of the last whole look at the bases. */
 function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'skippedLinks'> {
   const { scanBegan, skippedLinks } = status ?? {}
@@ -240,11 +227,6 @@ function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'skipped
     ...(scanBegan !== undefined && { scanBegan }),
     ...(skippedLinks !== undefined && { skippedLinks })
   }
-}
-
-/** Tells a base's folder from another without telling its path. */
-function rootDigest(root: string): string {
-  return digestOf(root).slice(0, 16)
 }
 
 function codeOf(error: unknown): string {

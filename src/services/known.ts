@@ -1,4 +1,6 @@
 import type { Status } from '../schemas/manifest.js'
+import type { BaseFound } from './base-build.js'
+import { digestOf } from './etag.js'
 import { type OpenedManifest, type Snapshot, trackedIn } from './manifest.js'
 import { type Select, selects } from './select.js'
 import type { Trackeds } from './tracked.js'
@@ -46,4 +48,21 @@ export function knownFrom(
     roots: new Map(snapshot.bases.map(({ name, root }) => [name, root])),
     status
   }
+}
+
+/** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
+export function isNews(known: Known, found: Map<string, BaseFound>, snapshot: Snapshot): boolean {
+  if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true
+  if (snapshot.bases.length !== known.roots.size) return true
+  if (snapshot.bases.some(({ name, root }) => known.roots.get(name) !== root)) return true
+  for (const [name, { entries }] of found) {
+    const before = known.entries.get(name)
+    for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
+  }
+  return false
+}
+
+/** Tells a base's folder from another without telling its path. */
+export function rootDigest(root: string): string {
+  return digestOf(root).slice(0, 16)
 }

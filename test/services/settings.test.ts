@@ -1,7 +1,7 @@
 import t from 'tap'
 import { readSettings, type Texts } from '../../src/services/settings.js'
 
-const around = { cwd: '/work', home: '/home/me', samples: '/opt/a, b/samples' }
+const around = { cwd: '/here', home: '/home/me', samples: '/opt/a, b/samples' }
 const read = (texts: Texts) => readSettings(texts, around)
 
 t.test('without any setting the samples are served on loopback', async (t) => {
@@ -24,7 +24,7 @@ t.test('without any setting the samples are served on loopback', async (t) => {
 t.test('bases: several, home folder, relative, commas and equal signs in paths', async (t) => {
   t.strictSame(read({ bases: ' cloud=~/x ,w.s_1-=rel/dir, eq=/a=b, comma=/a\\,b,h=~,' }).bases, [
     { name: 'cloud', root: '/home/me/x' },
-    { name: 'w.s_1-', root: '/work/rel/dir' },
+    { name: 'w.s_1-', root: '/here/rel/dir' },
     { name: 'eq', root: '/a=b' },
     { name: 'comma', root: '/a,b' },
     { name: 'h', root: '/home/me' }
