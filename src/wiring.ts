@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -60,7 +60,9 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
 
 function readDotenv(cwd: string): Record<string, string> {
   try {
-    return parseDotenv(readFileSync(join(cwd, '.env')))
+    const path = join(cwd, '.env')
+    if (!statSync(path).isFile()) throw Object.assign(new Error('no regular file'), { code: 'EISDIR' })
+    return parseDotenv(readFileSync(path))
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return {}

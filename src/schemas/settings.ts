@@ -34,7 +34,7 @@ export const SettingTexts = Type.Object({
     defaultText: 'the sample reports that come with the project, as base `samples`',
     repeatable: true
   }),
-  manifest: setting('^.*[^/]$', {
+  manifest: setting('^(.*/)?(?!\\.{1,2}$)[^/]+$', {
     env: 'REPORTS_INDEX_MANIFEST',
     flag: 'manifest',
     value: 'FILE',

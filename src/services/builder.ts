@@ -2,7 +2,7 @@ import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { Progress, Step } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isNews, type Known, knownFrom, nothingKnown, rootDigest } from './known.js'
+import { isNews, type Known, knownAgain, knownFrom, nothingKnown, rootDigest } from './known.js'
 import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
@@ -54,7 +54,7 @@ export class Builder {
 
   /**
    * One build. What a base or the disk does to it is told in its outcome, not thrown.
-   * @param lastGood a listing to go on from where neither the manifest nor this builder knows any
+   * @param lastGood a listing to go on from where there is no manifest: what is served is newer than what is remembered
    */
   async build(job: Job, lastGood?: Snapshot): Promise<Outcome> {
     return await this.#ports.lock.hold(
@@ -143,10 +143,8 @@ export class Builder {
     const { opened, stamp } = await manifest.read()
     if (opened) return knownFrom(opened, stamp, status, names, select)
     // The last known entries are worth more than an empty or broken place; it is written again in any case.
-    const isNew = this.#known.snapshot === undefined && lastGood !== undefined
-    const known = isNew
-      ? knownFrom({ snapshot: lastGood, state: Buffer.alloc(0) }, '', status, names, select)
-      : this.#known
+    const isNewer = lastGood !== undefined && lastGood.etag !== this.#known.snapshot?.etag
+    const known = isNewer ? knownAgain(lastGood, this.#known, status, names, select) : this.#known
     return { ...known, stamp: undefined, status }
   }
 

@@ -50,6 +50,24 @@ export function knownFrom(
   }
 }
 
+/** What a listing without a manifest tells; files whose entries are remembered as they are there are known by their stamps. */
+export function knownAgain(
+  snapshot: Snapshot,
+  remembered: Known,
+  status: Status | undefined,
+  names: readonly string[],
+  select: Select
+): Known {
+  const known = knownFrom({ snapshot, state: Buffer.alloc(0) }, '', status, names, select)
+  for (const [name, entries] of known.entries) {
+    for (const [rel, { line }] of entries) {
+      const before = remembered.entries.get(name)?.get(rel)
+      if (before?.line === line) entries.set(rel, before)
+    }
+  }
+  return known
+}
+
 /** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
 export function isNews(known: Known, found: Map<string, BaseFound>, snapshot: Snapshot): boolean {
   if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true

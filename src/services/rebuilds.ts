@@ -62,9 +62,9 @@ export class Rebuilds {
   async #findEscape(paths: ReportPath[]): Promise<ReportPath | undefined> {
     if (paths.length === 0) return undefined
     try {
-      return await this.#ports.findEscape(paths)
+      return await this.#try(() => this.#ports.findEscape(paths))
     } catch (error) {
-      throw new BuildFailed((error as Error).message)
+      throw this.#stopping ? new Stopping() : new BuildFailed((error as Error).message)
     }
   }
 
@@ -117,13 +117,12 @@ export class Rebuilds {
   }
 
   /** A builder that was killed is started anew, once. */
-  async #try(job: Job): Promise<Built> {
-    const handOver = this.#ports.wantsListing()
+  async #try<T>(work: () => Promise<T>): Promise<T> {
     try {
-      return await this.#ports.build(job, handOver)
+      return await work()
     } catch (error) {
       if (this.#stopping || !(error instanceof ChildLost)) throw error
-      return await this.#ports.build(job, handOver)
+      return await work()
     }
   }
 
@@ -131,7 +130,8 @@ export class Rebuilds {
     const moment = () => new Date(this.#ports.now()).toISOString()
     this.#running = { startedAt: moment(), mode: job.mode }
     try {
-      const built = await this.#try(job)
+      const handOver = this.#ports.wantsListing()
+      const built = await this.#try(() => this.#ports.build(job, handOver))
       await this.#ports.landed(built, job)
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
       this.#last = error

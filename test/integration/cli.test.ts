@@ -142,6 +142,12 @@ t.test('flags win over the environment, and that over .env', async (t) => {
   })
 })
 
+t.test('what is no file in the place of .env is not waited for', async (t) => {
+  const { folder, args } = stage(t)
+  execFileSync('mkfifo', [join(folder, '.env')])
+  t.match(await run(['build', ...args], {}, folder), { code: 0 })
+})
+
 t.test('bases that overlap stop the start, both named', async (t) => {
   const { folder } = stage(t)
   fs.symlinkSync('a', join(folder, 'link'))

@@ -311,39 +311,30 @@ t.test('the folder of the manifest is made, a base never is', async (t) => {
 })
 
 t.test('what dead writers left is swept, and nothing else', async (t) => {
-  const keep = {
-    'm.json.bak': '',
-    'm.json.1': 'a backup',
-    'm.json.20260609': '',
-    'm.json.4294967295': '',
-    'x.0': ''
-  }
-  const left = {
-    'm.json.1234': 'cut sho',
-    'm.json.0': 'm.json.1234',
-    'm.status.json.99': '',
-    'm.status.json.0': 'm.status.json.99'
-  }
-  const folder = t.testdir({ a: {}, state: { ...keep, ...left } })
+  const keep = { 'm.json.bak': '', 'm.json.0': 'a backup', 'm.json.20260609': '', 'm.json.7x': '', 'x.1': '' }
+  const left = { 'm.json.1234': 'cut sho', 'm.status.json.99': '' }
+  const notes = { '.m.json.writing': '["m.json.0","m.json.20260609"]', '.m.status.json.writing': '[]' }
+  const folder = t.testdir({ a: {}, state: { ...keep, ...left, ...notes } })
   await builderOver(folder, ['a']).builder.build(refresh)
   const names = fs.readdirSync(join(folder, 'state')).toSorted()
   t.strictSame(names, ['m.json', 'm.status.json', ...Object.keys(keep)].toSorted())
 })
 
-t.test('a note of a dead writer can name nothing but its own temporary file', async (t) => {
-  for (const name of [
-    '../a/one.md',
-    'other.json',
-    'm.json.',
-    'm.json.1/../../a/one.md',
-    'm.status.json',
-    ''
-  ]) {
-    const folder = t.testdir({ a: { 'one.md': '' }, state: { 'm.json.0': name, 'other.json': '' } })
+t.test('without a note, or with one that is not whole, no file is swept', async (t) => {
+  for (const note of [undefined, '', '[', '"m.json.1"', '{}']) {
+    const files = note === undefined ? {} : { '.m.json.writing': note }
+    const folder = t.testdir({ a: {}, state: { 'm.json.1': '', 'm.json.4294967295': '', ...files } })
     await builderOver(folder, ['a']).builder.build(refresh)
-    t.ok(fs.existsSync(join(folder, 'a/one.md')), JSON.stringify(name))
-    t.strictSame(fs.readdirSync(join(folder, 'state')), ['m.json', 'm.status.json', 'other.json'])
+    const names = ['m.json', 'm.json.1', 'm.json.4294967295', 'm.status.json']
+    t.strictSame(fs.readdirSync(join(folder, 'state')), names, note ?? 'none')
   }
+})
+
+t.test('a backup that was made long after the writer died is not taken for what it left', async (t) => {
+  const folder = t.testdir({ a: {}, state: { '.m.json.writing': '[]', 'm.json.1': '' } })
+  fs.utimesSync(join(folder, 'state/.m.json.writing'), 1_700_000_000, 1_700_000_000)
+  await builderOver(folder, ['a']).builder.build(refresh)
+  t.ok(fs.existsSync(join(folder, 'state/m.json.1')))
 })
 
 t.test('warnings of a base that was not looked at stay told', async (t) => {
@@ -380,6 +371,23 @@ t.test('a new builder without a manifest goes on from the last good listing that
   const { result } = await builderOver(folder, ['a']).builder.build({ ...refresh, mend: true }, snapshot)
   t.match(result, { count: 1, bases: [{ status: 'unavailable', count: 1 }] })
   t.strictSame(titlesIn(manifest), ['One'])
+})
+
+t.test('what is served is newer than what a builder remembers', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const [mine, other] = [builderOver(folder, ['a']), builderOver(folder, ['a'])]
+  await mine.builder.build(refresh)
+  fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+  const { snapshot } = await other.builder.build(refresh)
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  fs.rmSync(mine.manifest)
+  t.match((await mine.builder.build({ ...refresh, mend: true }, snapshot)).result, {
+    count: 2,
+    bases: [{ count: 2 }]
+  })
+  t.strictSame(titlesIn(mine.manifest), ['One', 'Two'])
+  fs.renameSync(join(folder, 'away'), join(folder, 'a'))
+  t.match((await mine.builder.build(refresh)).result, { filesRead: 1 }, 'the one that it did not remember')
 })
 
 t.test('what leaves with its base counts as removed', async (t) => {

@@ -195,6 +195,20 @@ t.test('what a request names is checked before anything is built', async (t) => 
   await t.rejects(builds.check(jobFor({ acceptRemovals: ['c'] })), { code: 'RI_ERR_UNKNOWN_BASE' })
 })
 
+t.test('a check is tried again, too, when its builder was killed', async (t) => {
+  let deaths = 1
+  const builds = rebuilds({
+    findEscape: async () => {
+      if (deaths-- > 0) throw new ChildLost('killed')
+      return undefined
+    }
+  })
+  const job = jobFor({ paths: [{ base: 'b', rel: 'a.md' }] })
+  await builds.check(job)
+  deaths = 2
+  await t.rejects(builds.check(job), { code: 'RI_ERR_BUILD_FAILED' })
+})
+
 t.test('a ticket tells where its build stands, and is kept for 15 minutes after its end', async (t) => {
   let now = 0
   const tickets = new Tickets(() => now)

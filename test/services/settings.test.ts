@@ -52,7 +52,7 @@ t.test('durations, shares, lists', async (t) => {
 t.test('a bad value is named with its setting and what is allowed, in one line', async (t) => {
   const bad: [keyof Texts, ...string[]][] = [
     ['bases', 'x', '=x', 'a=', 'a=/x,a=/y', 'a b=/x', `${'a'.repeat(65)}=/x`, 'a=/x,b', ',', 'a=/x\0'],
-    ['manifest', '', '/x/'],
+    ['manifest', '', '/x/', '.', '..', '/x/..'],
     ['refresh', '5', '5 m', '-5m', '5d', 'm', '1.5h', '50ms', '577h', '99999999999h'],
     ['include', '', ' ', ',', ' , '],
     ['concurrency', '0', '-1', '1.5', 'x', '513', ''],

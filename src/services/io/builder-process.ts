@@ -32,6 +32,7 @@ export class BuilderProcess {
   readonly #waiting = new Map<number, Waiting>()
   #child: ChildProcess | undefined
   #ids = 0
+  #stopped = false
 
   constructor(options: BuilderProcessOptions) {
     this.#options = options
@@ -40,6 +41,7 @@ export class BuilderProcess {
   /** Starts the process, so that the first build need not wait for it. */
   start(): ChildProcess {
     if (this.#child) return this.#child
+    if (this.#stopped) throw new ChildLost('the builder process was given up')
     const { main, settings } = this.#options
     // libuv reads the size of its thread pool when the process begins, so it is set here.
     const threads = String(settings.concurrency + SPARE_THREADS)
@@ -80,6 +82,7 @@ export class BuilderProcess {
 
   /** Gives the process up, whatever it does. Its end is waited for a moment only, since it may hang. */
   async stop(): Promise<void> {
+    this.#stopped = true
     const child = this.#child
     if (!child) return
     this.#lost(child, 'the builder process was given up')

@@ -1,5 +1,5 @@
 import { constants } from 'node:fs'
-import { access, lstat, mkdir, open, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { access, lstat, mkdir, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
@@ -57,8 +57,8 @@ export function manifestFile(path: string, keep: () => readonly string[]): Manif
       await syncFolder(folder)
     },
     async sweep() {
-      await sweep(path)
-      await sweep(statusPath)
+      // Where there is no note, there is nothing to sweep.
+      for (const file of [path, statusPath]) await sweep(file).catch(() => {})
     }
   }
 }
@@ -97,13 +97,13 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
   const note = noteOf(path)
   const options = {
     async tmpfileCreated(temporary: string) {
-      await writeFile(note, basename(temporary))
       await writeFile(temporary, bytes)
       const written = await readFile(temporary)
       if (!written.equals(bytes))
         throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
     }
   }
+  await writeFile(note, JSON.stringify(await numbered(path)))
   try {
     await writeFileAtomic(path, null as unknown as string, options as unknown as writeFileAtomic.Options)
   } finally {
@@ -111,9 +111,19 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
   }
 }
 
-/** Names the temporary file of a write under way: only what it names is ever swept, never a backup of the like name. */
+/**
+ * Stands beside a file while it is written, and names the files called `NAME.<number>` that stood there before: a writer
+ * that died has left its temporary file when there is another one now. Those named are somebody's backups.
+ */
 function noteOf(path: string): string {
-  return `${path}.0`
+  return join(dirname(path), `.${basename(path)}.writing`)
+}
+
+/** The files beside a path that are called as its temporary files are. */
+async function numbered(path: string): Promise<string[]> {
+  const prefix = `${basename(path)}.`
+  const names = await readdir(dirname(path))
+  return names.filter((name) => name.startsWith(prefix) && /^\d{1,10}$/.test(name.slice(prefix.length)))
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
@@ -137,10 +147,27 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
+/** A temporary file is as old as its note, give or take so many milliseconds; what came later is not its writer's. */
+const SAME_TIME_MS = 60_000
+
 async function sweep(path: string): Promise<void> {
   const note = noteOf(path)
-  const name = (await readRegular(note).catch(() => Buffer.alloc(0))).toString('utf8')
-  const number = name.startsWith(`${basename(path)}.`) ? name.slice(basename(path).length + 1) : ''
-  if (/^[1-9]\d*$/.test(number)) await unlink(join(dirname(path), name)).catch(() => {})
-  await unlink(note).catch(() => {})
+  const { mtimeMs } = await lstat(note)
+  const others = namesIn((await readRegular(note)).toString('utf8'))
+  for (const name of others ? await numbered(path) : []) {
+    const left = join(dirname(path), name)
+    const isOld = Math.abs((await lstat(left)).mtimeMs - mtimeMs) > SAME_TIME_MS
+    if (!isOld && !others?.includes(name)) await unlink(left)
+  }
+  await unlink(note)
+}
+
+/** What a note names; undefined where its writer died before it had made anything else. */
+function namesIn(text: string): string[] | undefined {
+  try {
+    const names: unknown = JSON.parse(text)
+    return Array.isArray(names) ? names.map(String) : undefined
+  } catch {
+    return undefined
+  }
 }
