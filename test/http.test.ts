@@ -7,7 +7,7 @@ import { ToadScheduler } from 'toad-scheduler'
 import app from '../src/app.js'
 import { digestOf } from '../src/services/etag.js'
 import { openManifest } from '../src/services/manifest.js'
-import { plant, settingsFor, until } from './support.js'
+import { plant, scratch, settingsFor, until } from './support.js'
 
 interface Description {
   paths: Record<
@@ -31,7 +31,7 @@ interface House {
 
 /** A service over two bases whose every answer is checked against its description. */
 async function house(t: Test, files: Record<string, string> = FILES, texts = {}): Promise<House> {
-  const folder = t.testdir({ a: {}, b: {} })
+  const folder = scratch(t, { 'a/': '', 'b/': '' })
   plant(folder, files)
   const settings = settingsFor(folder, ['a', 'b'], texts)
   const server = fastify()
@@ -405,7 +405,7 @@ t.test('the description has every route, and every route is described', async (t
 })
 
 t.test('it can be embedded, twice, under prefixes, in a host with a scheduler of its own', async (t) => {
-  const folder = t.testdir({ a: {}, b: {} })
+  const folder = scratch(t, { 'a/': '', 'b/': '' })
   plant(folder, FILES)
   const host = fastify()
   const scheduler = new ToadScheduler()
@@ -424,7 +424,7 @@ t.test('it can be embedded, twice, under prefixes, in a host with a scheduler of
 })
 
 t.test('closing answers those who wait for a build', async (t) => {
-  const folder = t.testdir({ a: {} })
+  const folder = scratch(t, { 'a/': '' })
   const server = fastify()
   await server.register(app, { settings: settingsFor(folder, ['a']) })
   await server.ready()

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Health } from '../src/schemas/health.js'
@@ -12,6 +13,17 @@ export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url))
 
 /** Without what the test runner preloads: a process starts twice as fast. */
 const PLAIN_ENV: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '' }
+
+/**
+ * A folder for a test that has processes at work in it: they may still write while it is removed, which the fixtures of
+ * the test runner take for a failure.
+ */
+export function scratch(t: { teardown(undo: () => void): void }, files: Record<string, string> = {}): string {
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'reports-index-'))
+  t.teardown(() => rmSync(folder, { recursive: true, force: true, maxRetries: 20, retryDelay: 50 }))
+  plant(folder, files)
+  return folder
+}
 
 /** Writes files below a folder; a trailing slash makes a folder. */
 export function plant(root: string, files: Record<string, string | Buffer>): void {

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { plant, run } from '../support.js'
+import { plant, run, scratch } from '../support.js'
 
 const FILES = {
   'a/2026-06-09-one.md': '---\ntitle: One\ntype: audit\n---\n',
@@ -12,7 +12,7 @@ const FILES = {
 }
 
 function stage(t: Test) {
-  const folder = t.testdir({})
+  const folder = scratch(t)
   plant(folder, FILES)
   const args = [
     '--base',

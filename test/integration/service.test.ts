@@ -6,10 +6,10 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openManifest } from '../../src/services/manifest.js'
-import { CLI, plant, run, Service, until } from '../support.js'
+import { CLI, plant, run, Service, scratch, until } from '../support.js'
 
 function stage(t: Test, files: Record<string, string> = { 'a/one.md': '# One', 'b/two.md': '# Two' }) {
-  const folder = t.testdir({ a: {}, b: {} })
+  const folder = scratch(t, { 'a/': '', 'b/': '' })
   plant(folder, files)
   const manifest = join(folder, 's/m.json')
   const args = [
