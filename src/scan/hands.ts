@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { Head } from '../services/decode.js'
 
 /** Bytes of a file that are read at most. */
-export const HEAD_BYTES = 65_536
+const HEAD_BYTES = 65_536
 
 export type Kind = 'file' | 'folder' | 'link' | 'other'
 

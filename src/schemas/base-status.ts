@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { BaseName, Moment } from './entry.js'
 import { OneOf } from './one-of.js'
 
-export const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
+const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
 
 /** How a base answered when it was last looked at. */
 export const BaseStatus = Type.Object(

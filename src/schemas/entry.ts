@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 
 export const DAY_PATTERN = '^\\d{4}-\\d{2}-\\d{2}$'
 const DATE_PATTERN = '^\\d{4}-\\d{2}-\\d{2}(T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z)?$'
-export const MOMENT_PATTERN = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$'
+const MOMENT_PATTERN = '^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}:\\d{2}\\.\\d{3}Z$'
 
 export const BaseName = Type.String({
   pattern: '^[A-Za-z0-9._-]{1,64}$',

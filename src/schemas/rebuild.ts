@@ -4,7 +4,7 @@ import { BaseName, Moment, Rel, type Warning } from './entry.js'
 import { Digest } from './manifest.js'
 import { OneOf } from './one-of.js'
 
-export const MAX_PATHS = 1000
+const MAX_PATHS = 1000
 
 const Mode = OneOf(['incremental', 'full'], {
   description: 'incremental reuses what has not changed; full reads every head again'

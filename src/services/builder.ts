@@ -86,7 +86,8 @@ export class Builder {
     if (job.askedAt === undefined) return undefined
     const status = await manifest.readStatus()
     if (!status || !isCoveredBy(job, status.scanBegan)) return undefined
-    const known = await this.#load(job, undefined)
+    // Read anew: what is remembered has no bytes that could be handed over.
+    const known = await this.#load({ ...job, mend: true }, undefined)
     if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(
       scanners.map((scanner) => {
@@ -95,13 +96,7 @@ export class Builder {
       })
     )
     const startedAt = Date.parse(status.startedAt)
-    const run = {
-      startedAt,
-      endedAt: startedAt,
-      steps: [],
-      notWritten: undefined,
-      scanBegan: status.scanBegan
-    }
+    const run = { startedAt, endedAt: startedAt, steps: [], notWritten: undefined }
     const before = this.#known.snapshot ? this.#known : known
     const outcome = outcomeOf(before, found, known.snapshot, run)
     this.#remember(found, { ...outcome, status }, known.stamp)

@@ -23,7 +23,7 @@ import { type Tracked, track } from './tracked.js'
  */
 
 /** Grows when entries of unchanged files would come out otherwise: they are read again then. */
-export const RULES_VERSION = 1
+const RULES_VERSION = 1
 
 /** A manifest with any of these is our own, and has to be whole. */
 const OWN_KEYS = ['rules', 'listingBytes', 'files', 'seal']

@@ -453,7 +453,9 @@ t.test(
       unchanged: 1,
       steps: []
     })
-    t.match((await mine.builder.build(asked)).result, { added: 0, unchanged: 2 })
+    const again = await mine.builder.build(asked)
+    t.match(again.result, { added: 0, unchanged: 2 })
+    t.equal(JSON.parse(again.snapshot.body.toString()).count, 2, 'its listing can be handed over')
     for (const more of [
       { mode: 'full' as const },
       { acceptRemovals: ['a'] },
