@@ -1,81 +1,104 @@
 import { BaseScanner } from './scan/base-scanner.js'
-import { readMounts } from './scan/mounts.js'
+import { distrustMounts, isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { Builder } from './services/builder.js'
-import type { FromBuilder, ToBuilder } from './services/builder-messages.js'
-import { socketLock } from './services/io/lock.js'
+import type { BuilderAnswer, BuilderQuestion, BuilderSaid, ToldBuilder } from './services/builder-messages.js'
+import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
 import { manifestFile } from './services/io/manifest-file.js'
+import { answerParent } from './services/io/parent.js'
 import { tick } from './services/io/tick.js'
 import type { Snapshot } from './services/manifest.js'
+import type { Outcome } from './services/outcome.js'
 import { makeSelect } from './services/select.js'
 import type { Settings } from './services/settings.js'
 
 /** The builder process: made by the service, told what to do by messages, gone with the service. */
 
 let house: ReturnType<typeof furnish> | undefined
+let takeLastGood: (snapshot: Snapshot | undefined) => void = () => {}
 
-function tell(message: FromBuilder): void {
-  process.send?.(message, undefined, {}, () => {})
-}
-
-function furnish(settings: Settings) {
+function furnish(settings: Settings, careful: boolean) {
   const { bases, concurrency, timeoutMs, maxDrop } = settings
-  const manifest = realPathWithin(settings.manifest)
+  const mounts = careful ? distrustMounts : readMounts
+  const manifest = realPathWithin(settings.manifest, mounts())
   const now = () => Date.now()
   const select = makeSelect(settings.include, settings.exclude)
   const limit = Math.max(1, Math.floor(concurrency / bases.length))
   const scanners = bases.map(
-    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts: readMounts })
+    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts })
   )
   const builder = new Builder({
     scanners,
-    overlaps: () => findOverlaps(bases),
+    overlaps: () => findOverlaps(bases, mounts()),
     select,
     maxDrop,
     concurrency,
-    manifest: manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root))),
-    lock: socketLock(manifest),
+    manifest: boundedManifestFile(
+      manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root, mounts()))),
+      {
+        limitMs: timeoutMs,
+        canHang: () => !isLocal(manifest, mounts()),
+        isLocal: () => isLocal(manifest)
+      }
+    ),
+    lastGood: () => {
+      say({ type: 'wantsLastGood' })
+      return new Promise((resolve) => {
+        takeLastGood = resolve
+      })
+    },
     now,
     tick,
-    progress: (progress) => tell({ type: 'progress', progress }),
-    warn: (message) => tell({ type: 'warn', message })
+    progress: (progress) => say({ type: 'progress', progress }),
+    warn: (message) => say({ type: 'warn', message })
   })
   return { scanners, builder }
 }
 
-async function answer(message: Exclude<ToBuilder, { type: 'settings' }>): Promise<FromBuilder> {
+async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
   if (!house) throw new Error('no settings yet')
-  const { id } = message
-  if (message.type === 'build') {
-    const { snapshot, ...built } = await house.builder.build(message.job, withBuffer(message.lastGood))
-    const handOver = message.handOver || built.notWritten !== undefined
-    return { type: 'built', id, built: handOver ? { ...built, snapshot } : built }
-  }
-  for (const scanner of house.scanners) {
+  if (question.type === 'check') return await check(question.paths, house.scanners)
+  const { type, job, handOver } = question
+  const outcome = type === 'build' ? await house.builder.build(job) : await house.builder.covered(job)
+  return outcome ? { type: 'built', built: built(outcome, handOver) } : { type: 'none' }
+}
+
+function built({ snapshot, ...told }: Outcome, handOver: boolean) {
+  return handOver || told.notWritten !== undefined ? { ...told, snapshot } : told
+}
+
+async function check(
+  paths: Extract<BuilderQuestion, { type: 'check' }>['paths'],
+  scanners: BaseScanner[]
+): Promise<BuilderAnswer> {
+  for (const scanner of scanners) {
     const base = scanner.base.name
-    const rels = message.paths.filter((path) => path.base === base).map(({ rel }) => rel)
+    const rels = paths.filter((path) => path.base === base).map(({ rel }) => rel)
     const rel = await scanner.findEscape(rels)
-    if (rel !== undefined) return { type: 'checked', id, escape: { base, rel } }
+    if (rel !== undefined) return { type: 'checked', escape: { base, rel } }
   }
-  return { type: 'checked', id }
+  return { type: 'checked' }
 }
 
-/** A Buffer arrives as plain bytes. */
-function withBuffer(snapshot: Snapshot | undefined): Snapshot | undefined {
-  return snapshot && { ...snapshot, body: Buffer.from(snapshot.body) }
-}
-
-process.on('message', (message: ToBuilder) => {
-  if (message.type === 'settings') {
-    house = furnish(message.settings)
-    return
+const say: (word: BuilderSaid) => void = answerParent<
+  BuilderQuestion,
+  BuilderAnswer,
+  ToldBuilder,
+  BuilderSaid
+>(
+  async (question) => {
+    try {
+      return await answer(question)
+    } catch (error) {
+      const { name, code, stack } = error as NodeJS.ErrnoException
+      say({ type: 'warn', message: `the builder failed: ${stack}` })
+      throw new Error(code ?? name)
+    }
+  },
+  (word) => {
+    if (word.type === 'settings') house = furnish(word.settings, word.careful)
+    // A Buffer arrives as plain bytes.
+    else takeLastGood(word.snapshot && { ...word.snapshot, body: Buffer.from(word.snapshot.body) })
   }
-  answer(message).then(tell, (error: unknown) => {
-    const { name, code, stack } = error as NodeJS.ErrnoException
-    tell({ type: 'warn', message: `the builder failed: ${stack}` })
-    tell({ type: 'failed', id: message.id, message: code ?? name })
-  })
-})
-process.on('disconnect', () => process.exit(0))
-process.on('SIGINT', () => {}) // a terminal sends it to both; the service decides
+)

@@ -3,13 +3,15 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse as parseDotenv } from 'dotenv'
+import { isLocal } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
-import type { Progress } from './schemas/rebuild.js'
 import { SettingError } from './services/errors.js'
-import { BuilderProcess } from './services/io/builder-process.js'
-import { localManifestView } from './services/io/manifest-view.js'
+import { BuilderProcess, type BuilderProcessOptions } from './services/io/builder-process.js'
+import { socketLock } from './services/io/lock.js'
+import { manifestView } from './services/io/manifest-view.js'
 import { tick } from './services/io/tick.js'
+import type { ManifestView } from './services/reader.js'
 import { readSettings, type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
 
 /** Reading the manifest may take so long, in milliseconds. */
@@ -70,12 +72,30 @@ function readDotenv(cwd: string): Record<string, string> {
   }
 }
 
+/** A builder process that gives no sign for so long hangs; at least, in milliseconds. */
+const SILENCE_MS = 30_000
+
 /** The real builder process. */
 export function builderProcess(
   settings: Settings,
-  listen: { progress(progress: Progress): void; warn(message: string): void }
+  listen: Pick<BuilderProcessOptions, 'progress' | 'warn' | 'lastGood'>
 ): BuilderProcess {
-  return new BuilderProcess({ main: new URL('./builder-main.js', import.meta.url), settings, ...listen })
+  return new BuilderProcess({
+    main: new URL('./builder-main.js', import.meta.url),
+    settings,
+    lock: socketLock(realPathWithin(settings.manifest)),
+    silenceMs: Math.max(settings.timeoutMs, SILENCE_MS),
+    ...listen
+  })
+}
+
+/** The manifest, looked at in such a way that this process never hangs. */
+export function viewOf(settings: Settings, limitMs = MANIFEST_LIMIT_MS): ManifestView {
+  const place = () => {
+    const path = realPathWithin(settings.manifest)
+    return { path, local: isLocal(path) }
+  }
+  return manifestView({ place, looker: new URL('./looker-main.js', import.meta.url), limitMs })
 }
 
 /** Everything real that the plugins are given. */
@@ -84,10 +104,7 @@ export function furnish(settings: Settings) {
   return {
     house: { settings, version, startedAt: now(), now },
     openapi: { version },
-    reader: {
-      view: localManifestView(realPathWithin(settings.manifest), MANIFEST_LIMIT_MS),
-      lookMs: LOOK_MS
-    },
+    reader: { view: viewOf(settings), lookMs: LOOK_MS },
     builder: {
       process: (listen: Parameters<typeof builderProcess>[1]) => builderProcess(settings, listen),
       baseNames: settings.bases.map(({ name }) => name),

@@ -28,7 +28,8 @@ export async function buildCommand(
   const shown = showProgress()
   const builder = builderProcess(settings, {
     progress: shown.tell,
-    warn: (message) => process.stderr.write(`${message}\n`)
+    warn: (message) => process.stderr.write(`${message}\n`),
+    lastGood: () => undefined
   })
   const stop = () => {
     void builder.stop()

@@ -3,11 +3,9 @@ import type { Entry } from '../schemas/entry.js'
 import { Filter, type Listing } from '../schemas/listing.js'
 import { parseDate } from '../services/date.js'
 import { SettingError } from '../services/errors.js'
-import { absence } from '../services/io/manifest-file.js'
-import { readRegular } from '../services/io/read-file.js'
 import { filterEntries } from '../services/listing.js'
-import { openManifest } from '../services/manifest.js'
 import type { Settings } from '../services/settings.js'
+import { viewOf } from '../wiring.js'
 import { columns, printable } from './terminal.js'
 
 export interface ListFlags {
@@ -26,7 +24,7 @@ export interface ListFlags {
  */
 export async function listCommand(settings: Settings, flags: ListFlags): Promise<number> {
   const filter = filterOf(flags)
-  const reports = await readListing(settings.manifest)
+  const reports = await readListing(settings)
   if (typeof reports === 'string') {
     process.stderr.write(
       `no usable manifest at ${settings.manifest}: ${reports}; "reports-index build" makes one\n`
@@ -66,13 +64,11 @@ function wrong(flag: string, text: string | undefined, allowed: string): never {
   throw new SettingError(`--${flag} is ${JSON.stringify(text)}; allowed: ${allowed}`)
 }
 
-async function readListing(path: string): Promise<Entry[] | string> {
-  try {
-    const opened = openManifest(await readRegular(path))
-    if (!opened) return 'it does not match its digest or its schema'
-    const listing: Listing = JSON.parse(opened.snapshot.body.toString('utf8'))
-    return listing.reports
-  } catch (error) {
-    return absence(error).reason
-  }
+async function readListing(settings: Settings): Promise<Entry[] | string> {
+  const view = viewOf(settings, settings.timeoutMs)
+  const { seen } = await view.look()
+  view.close()
+  if (seen.state !== 'ok') return seen.reason
+  const listing: Listing = JSON.parse(seen.snapshot.body.toString('utf8'))
+  return listing.reports
 }

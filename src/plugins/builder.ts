@@ -10,8 +10,12 @@ import '../services/decorators.js'
 
 export interface BuilderPluginOptions {
   /** Makes the builder process. */
-  process: (listen: { progress(progress: Progress): void; warn(message: string): void }) => {
-    build(job: Job, handOver: boolean, lastGood?: Snapshot): Promise<Built>
+  process: (listen: {
+    progress(progress: Progress): void
+    warn(message: string): void
+    lastGood(): Snapshot | undefined
+  }) => {
+    build(job: Job, handOver: boolean): Promise<Built>
     findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
     stop(): Promise<void>
   }
@@ -29,7 +33,8 @@ export default fp<BuilderPluginOptions>(
         builder.progress(progress)
         tellProgress(progress)
       },
-      warn: (message) => log.warn(message)
+      warn: (message) => log.warn(message),
+      lastGood: () => fastify.reader.lastGood
     })
     const tellBases = teller(log)
     const tellProgress = progressTeller(log)
@@ -37,7 +42,7 @@ export default fp<BuilderPluginOptions>(
       async build(job, handOver) {
         // If the manifest is gone, a builder that knows nothing goes on from what is served.
         await fastify.reader.refresh()
-        return await child.build(job, handOver, fastify.reader.lastGood)
+        return await child.build(job, handOver)
       },
       findEscape: (paths) => child.findEscape(paths),
       stop: () => child.stop(),
@@ -47,7 +52,7 @@ export default fp<BuilderPluginOptions>(
         await fastify.reader.afterBuild(built)
       },
       failed: (error) => log.error(error, error.message),
-      wantsListing: () => !fastify.reader.isReady,
+      wantsListing: () => fastify.reader.wantsListing,
       baseNames,
       now,
       tick

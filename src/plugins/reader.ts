@@ -25,15 +25,16 @@ export default fp<ReaderPluginOptions>(
     fastify.decorate('reader', reader)
     let timer: NodeJS.Timeout | undefined
     fastify.addHook('onReady', async () => {
-      await reader.refreshAll()
+      await reader.refresh()
       timer = setInterval(() => {
-        reader
-          .refreshAll()
-          .catch((error: unknown) => fastify.log.error(error, 'looking at the manifest failed'))
+        reader.refresh().catch((error: unknown) => fastify.log.error(error, 'looking at the manifest failed'))
       }, lookMs)
       timer.unref()
     })
-    fastify.addHook('onClose', async () => clearInterval(timer))
+    fastify.addHook('onClose', async () => {
+      clearInterval(timer)
+      view.close()
+    })
   },
   { name: 'reports-index-reader', fastify: '5.x' }
 )

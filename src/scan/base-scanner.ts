@@ -9,7 +9,7 @@ import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
-import { isLocal, type Mount, mountOf } from './mounts.js'
+import { isDisk, isLocal, type Mount, mountOf } from './mounts.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
@@ -52,7 +52,7 @@ export class BaseScanner {
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
   get remote(): boolean {
     const mounts = this.#options.mounts()
-    return !isLocal(realPathWithin(this.base.root, mounts), mounts)
+    return !isDisk(mountOf(realPathWithin(this.base.root, mounts), mounts))
   }
 
   /** Looks at the whole base. */
@@ -122,13 +122,14 @@ export class BaseScanner {
     const mounts = this.#options.mounts()
     const root = realPathWithin(this.base.root, mounts)
     const local = isLocal(root, mounts)
+    const mount = mountOf(root, mounts)
     const optionsFor = (hands: Hands): WalkOptions => ({
       base: this.base.name,
       root,
       hands,
       parallel: !local,
       select: this.#options.select,
-      trust: trustIn(mountOf(root, mounts)?.type, local, this.#options.now()),
+      trust: trustIn(mount?.type, isDisk(mount), this.#options.now()),
       isOwn: this.#ownFiles(root),
       known,
       full,

@@ -15,6 +15,8 @@ export interface Mount {
   device: string
   /** The folder of that file system that is mounted. */
   root: string
+  /** Calls on it are not taken to answer at once, whatever its type. */
+  distrusted?: boolean
 }
 
 /** The mounts of this process, in mounting order; read from the kernel, which answers even when a mount does not. */
@@ -24,6 +26,11 @@ export function readMounts(): Mount[] {
   } catch {
     return []
   }
+}
+
+/** The same, but no mount is trusted to answer at once, save the root: where that hangs, all is lost. */
+export function distrustMounts(): Mount[] {
+  return readMounts().map((mount) => ({ ...mount, distrusted: mount.point !== '/' }))
 }
 
 export function parseMounts(mountinfo: string): Mount[] {
@@ -58,5 +65,11 @@ export function mountOf(path: string, mounts: readonly Mount[]): Mount | undefin
 
 /** Whether a path lies on a disk of this machine, so that calls on it can not hang. */
 export function isLocal(path: string, mounts: readonly Mount[] = readMounts()): boolean {
-  return LOCAL.has(mountOf(path, mounts)?.type ?? '')
+  const mount = mountOf(path, mounts)
+  return isDisk(mount) && !mount?.distrusted
+}
+
+/** Whether a mount is a disk of this machine, with its own inodes and change times. */
+export function isDisk(mount: Mount | undefined): boolean {
+  return LOCAL.has(mount?.type ?? '')
 }

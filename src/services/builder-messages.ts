@@ -4,11 +4,12 @@ import type { Job } from './job.js'
 import type { Snapshot } from './manifest.js'
 import type { Settings } from './settings.js'
 
-/** What the service tells its builder process. */
-export type ToBuilder =
-  | { type: 'settings'; settings: Settings }
-  | { type: 'build'; id: number; job: Job; handOver: boolean; lastGood?: Snapshot }
-  | { type: 'check'; id: number; paths: ReportPath[] }
+/** What the builder process is asked. */
+export type BuilderQuestion =
+  | { type: 'build'; job: Job; handOver: boolean }
+  /** Whether another process' build did already what a job asks for. */
+  | { type: 'covered'; job: Job; handOver: boolean }
+  | { type: 'check'; paths: ReportPath[] }
 
 /** What a build has to say to the service; its listing where it was asked for, or could not be written. */
 export interface Built {
@@ -19,10 +20,20 @@ export interface Built {
   notWritten?: string
 }
 
-/** What the builder process tells the service. */
-export type FromBuilder =
-  | { type: 'built'; id: number; built: Built }
-  | { type: 'checked'; id: number; escape?: ReportPath }
-  | { type: 'failed'; id: number; message: string }
+export type BuilderAnswer =
+  | { type: 'built'; built: Built }
+  | { type: 'none' }
+  | { type: 'checked'; escape?: ReportPath }
+
+/** What the builder process is told without being asked. */
+export type ToldBuilder =
+  /** `careful`: calls on local disks hung in the process before. */
+  | { type: 'settings'; settings: Settings; careful: boolean }
+  | { type: 'lastGood'; snapshot: Snapshot | undefined }
+
+/** What the builder process says without being asked. */
+export type BuilderSaid =
   | { type: 'progress'; progress: Progress }
   | { type: 'warn'; message: string }
+  /** It wants the listing that is served, to go on from. */
+  | { type: 'wantsLastGood' }

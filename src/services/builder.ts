@@ -27,7 +27,8 @@ export interface BuilderPorts {
     writeStatus(status: Status): Promise<void>
     sweep(): Promise<void>
   }
-  lock: { hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>): Promise<T> }
+  /** The listing that is served: what to go on from where there is no manifest. */
+  lastGood(): Promise<Snapshot | undefined>
   /** Now, by the host's clock that never goes back. */
   tick(): Tick
   /** Milliseconds since 1970. */
@@ -52,22 +53,12 @@ export class Builder {
     this.#ports = ports
   }
 
-  /**
-   * One build. What a base or the disk does to it is told in its outcome, not thrown.
-   * @param lastGood a listing to go on from where there is no manifest: what is served is newer than what is remembered
-   */
-  async build(job: Job, lastGood?: Snapshot): Promise<Outcome> {
-    return await this.#ports.lock.hold(
-      () => this.#build(job, lastGood),
-      () => this.#covered(job)
-    )
-  }
-
-  async #build(job: Job, lastGood: Snapshot | undefined): Promise<Outcome> {
+  /** One build; only for who holds the lock. What a base or the disk does to it is told in its outcome, not thrown. */
+  async build(job: Job): Promise<Outcome> {
     const steps: Step[] = []
     const startedAt = this.#ports.now()
     const began = this.#ports.tick()
-    const known = await this.#step('load', steps, () => this.#load(job, lastGood))
+    const known = await this.#step('load', steps, () => this.#load(job))
     const mode = this.#modeFor(job, known)
     const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
     const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
@@ -81,13 +72,13 @@ export class Builder {
   }
 
   /** What another process' build found, where that began after this job was asked for. */
-  async #covered(job: Job): Promise<Outcome | undefined> {
+  async covered(job: Job): Promise<Outcome | undefined> {
     const { scanners, manifest } = this.#ports
     if (job.askedAt === undefined) return undefined
     const status = await manifest.readStatus()
     if (!status || !isCoveredBy(job, status.scanBegan)) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
-    const known = await this.#load({ ...job, mend: true }, undefined)
+    const known = await this.#load({ ...job, mend: true })
     if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(
       scanners.map((scanner) => {
@@ -127,7 +118,7 @@ export class Builder {
     }
   }
 
-  async #load({ mode, mend }: Job, lastGood: Snapshot | undefined): Promise<Known> {
+  async #load({ mode, mend }: Job): Promise<Known> {
     const { manifest, scanners, select } = this.#ports
     const status = (await manifest.readStatus()) ?? this.#known.status
     const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
@@ -137,7 +128,9 @@ export class Builder {
     const names = scanners.map(({ base }) => base.name)
     const { opened, stamp } = await manifest.read()
     if (opened) return knownFrom(opened, stamp, status, names, select)
-    // The last known entries are worth more than an empty or broken place; it is written again in any case.
+    // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
+    // remembered; the manifest is written again in any case.
+    const lastGood = await this.#ports.lastGood()
     const isNewer = lastGood !== undefined && lastGood.etag !== this.#known.snapshot?.etag
     const known = isNewer ? knownAgain(lastGood, this.#known, status, names, select) : this.#known
     return { ...known, stamp: undefined, status }

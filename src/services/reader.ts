@@ -10,14 +10,23 @@ export type Seen =
   | { state: 'ok'; snapshot: Snapshot }
   | { state: Exclude<ManifestState, 'ok'>; reason: string }
 
+/** What one look told: the same `seen` as before where nothing changed. */
+export interface View {
+  seen: Seen
+  /** The last companion that was read. */
+  status?: Status
+}
+
 /** The manifest as the serving process sees it. */
 export interface ManifestView {
-  /** Whether what was seen last is still in place; answers at once. */
+  /** Whether a look would tell nothing new; answers at once. */
   isCurrent(): boolean
-  /** Looks at the manifest's place. */
-  look(): Promise<Seen>
-  /** The companion, if it changed since it was read last. */
-  lookAtStatus(): Status | undefined
+  /** Looks at the manifest and its companion: what it tells is as new as the call, or it is late. */
+  look(): Promise<View>
+  /** Whether looks can be late, so that a build's listing is wanted as it is. */
+  readonly canBeLate: boolean
+  /** Gives up what it looks with. */
+  close(): void
 }
 
 /** The outside of the reader. */
@@ -39,14 +48,12 @@ export interface Served {
   checkedAt: string
 }
 
-/** A manifest replaced under every look is taken as it was seen last. */
-const MOST_LOOKS = 5
-
 /** Serves the manifest's listing. It never looks at a base. */
 export class Reader {
   readonly #ports: ReaderPorts
   readonly #looks: Queue<undefined, void>
   #state: ManifestState = 'missing'
+  #seen: Seen | undefined
   #served: Served | undefined
   #status: Status | undefined
 
@@ -65,7 +72,7 @@ export class Reader {
 
   /** The listing as the manifest has it now; else the last good one; else that of a scan. */
   async current(): Promise<Served> {
-    await this.refreshAll()
+    await this.refresh()
     if (this.#served) return this.#served
     const snapshot = await this.#ports.liveScan()
     if (!this.#served) this.#serve(snapshot, 'snapshot')
@@ -74,27 +81,12 @@ export class Reader {
 
   /** The listing if nothing needs to be waited for. */
   currentNow(): Served | undefined {
-    this.#refreshStatus()
     return this.#served && this.#ports.view.isCurrent() ? this.#served : undefined
   }
 
-  /** Looks at the manifest if it changed. */
+  /** Looks at the manifest and its companion if they changed. */
   async refresh(): Promise<void> {
-    for (let looks = 0; looks < MOST_LOOKS && !this.#ports.view.isCurrent(); looks++) {
-      await this.#looks.request(undefined).done
-      if (this.#state === 'late') return
-    }
-  }
-
-  /** Looks at the companion if it changed, and at the manifest. */
-  async refreshAll(): Promise<void> {
-    this.#refreshStatus()
-    await this.refresh()
-  }
-
-  #refreshStatus(): void {
-    const status = this.#ports.view.lookAtStatus()
-    if (status) this.adoptStatus(status)
+    if (!this.#ports.view.isCurrent()) await this.#looks.request(undefined).done
   }
 
   /** Takes what a build has to tell. */
@@ -111,9 +103,14 @@ export class Reader {
     if (snapshot && this.#state !== 'ok') this.#serve(snapshot, 'snapshot')
   }
 
-  /** The last good listing, where the manifest can not be used. */
+  /** The last good listing. */
   get lastGood(): Snapshot | undefined {
-    return this.#state === 'ok' ? undefined : this.#served?.snapshot
+    return this.#served?.snapshot
+  }
+
+  /** Whether the manifest can not be used, or not be relied on, so that the listing of a build is wanted as it is. */
+  get wantsListing(): boolean {
+    return this.#state !== 'ok' || this.#ports.view.canBeLate
   }
 
   /** The manifest as health tells it. */
@@ -137,15 +134,17 @@ export class Reader {
   }
 
   async #look(): Promise<void> {
-    const seen = await this.#ports.view.look()
-    const wasLate = this.#state === 'late'
+    const { seen, status } = await this.#ports.view.look()
+    if (status && status !== this.#status) this.adoptStatus(status)
+    if (seen === this.#seen) return
+    this.#seen = seen
     this.#state = seen.state
     if (seen.state === 'ok') {
       this.#serve(seen.snapshot, 'manifest')
       return
     }
     if (this.#served) this.#served = { ...this.#served, source: 'snapshot' }
-    if (!(wasLate && seen.state === 'late')) this.#ports.onUnusable(seen.state, seen.reason)
+    this.#ports.onUnusable(seen.state, seen.reason)
   }
 
   #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {

@@ -7,8 +7,8 @@ import { readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
-import { refresh } from '../../src/services/job.js'
-import { openManifest } from '../../src/services/manifest.js'
+import { type Job, refresh } from '../../src/services/job.js'
+import { openManifest, type Snapshot } from '../../src/services/manifest.js'
 import { makeSelect } from '../../src/services/select.js'
 import { plant, settingsFor } from '../support.js'
 
@@ -30,21 +30,23 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
         mounts: readMounts
       })
   )
-  const builder = new Builder({
+  const served: { snapshot?: Snapshot } = {}
+  const real = new Builder({
     scanners,
     overlaps: () => findOverlaps(settings.bases),
     select,
     maxDrop: settings.maxDrop,
     concurrency: 4,
     manifest: manifestFile(settings.manifest, () => settings.bases.map(({ root }) => root)),
-    lock: { hold: async (work, instead) => (await instead()) ?? (await work()) },
+    lastGood: async () => served.snapshot,
     tick: () => `here:${clock.now}`,
     now,
     progress() {},
     warn() {},
     ...over
   })
-  return { builder, clock, manifest: settings.manifest }
+  const builder = { build: async (job: Job) => (await real.covered(job)) ?? (await real.build(job)) }
+  return { builder, clock, served, manifest: settings.manifest }
 }
 
 const titlesIn = (manifest: string) => {
@@ -368,7 +370,9 @@ t.test('a new builder without a manifest goes on from the last good listing that
   const { snapshot } = await builder.build(refresh)
   fs.renameSync(join(folder, 'a'), join(folder, 'away'))
   fs.rmSync(manifest)
-  const { result } = await builderOver(folder, ['a']).builder.build({ ...refresh, mend: true }, snapshot)
+  const fresh = builderOver(folder, ['a'])
+  fresh.served.snapshot = snapshot
+  const { result } = await fresh.builder.build({ ...refresh, mend: true })
   t.match(result, { count: 1, bases: [{ status: 'unavailable', count: 1 }] })
   t.strictSame(titlesIn(manifest), ['One'])
 })
@@ -381,7 +385,8 @@ t.test('what is served is newer than what a builder remembers', async (t) => {
   const { snapshot } = await other.builder.build(refresh)
   fs.renameSync(join(folder, 'a'), join(folder, 'away'))
   fs.rmSync(mine.manifest)
-  t.match((await mine.builder.build({ ...refresh, mend: true }, snapshot)).result, {
+  mine.served.snapshot = snapshot
+  t.match((await mine.builder.build({ ...refresh, mend: true })).result, {
     count: 2,
     bases: [{ count: 2 }]
   })

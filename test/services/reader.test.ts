@@ -28,15 +28,12 @@ function stage(first: Seen) {
       isCurrent: () => isCurrent,
       look: async () => {
         const seen = place
-        isCurrent = seen.state !== 'late'
+        isCurrent = true
         await new Promise(setImmediate)
-        return seen
+        return { seen, ...(told && { status: told }) }
       },
-      lookAtStatus: () => {
-        const fresh = told
-        told = undefined
-        return fresh
-      }
+      canBeLate: false,
+      close() {}
     },
     liveScan: async () => {
       await new Promise(setImmediate)
@@ -49,7 +46,11 @@ function stage(first: Seen) {
     place = seen
     isCurrent = false
   }
-  return { reader, put, unusable, changes, tell: (status: Status) => (told = status), scans: () => scans }
+  const tell = (status: Status) => {
+    told = status
+    isCurrent = false
+  }
+  return { reader, put, unusable, changes, tell, scans: () => scans }
 }
 
 const missing: Seen = { state: 'missing', reason: 'it does not exist' }
@@ -117,12 +118,12 @@ t.test('the companion tells when the listing was confirmed, and how the bases ar
   t.match(reader.baseHealth('b'), { name: 'b', status: 'pending', count: 0 })
   await reader.current()
   tell(status('a'))
-  await reader.refreshAll()
+  await reader.refresh()
   t.match(await reader.current(), { checkedAt: LATER })
   t.match(reader.baseHealth('b'), { status: 'ok', count: 1, scannedAt: NOW })
   t.match(reader.manifestHealth(Date.parse(LATER) + 5000), { checkedAt: LATER, ageSeconds: 5 })
   tell(status('other'))
-  await reader.refreshAll()
+  await reader.refresh()
   t.match(
     await reader.current(),
     { checkedAt: LATER },

@@ -18,9 +18,12 @@ export interface ManifestFile {
   stamp(): Promise<string>
   read(): Promise<Found>
   readStatus(): Promise<Status | undefined>
-  /** Replaces the manifest: whole, checked and durable, or not at all. */
-  write(bytes: Buffer): Promise<void>
-  writeStatus(status: Status): Promise<void>
+  /**
+   * Replaces the manifest: whole, checked and durable, or not at all.
+   * @param isWanted asked when all is written, before it takes the old one's place
+   */
+  write(bytes: Buffer, isWanted?: () => boolean): Promise<void>
+  writeStatus(status: Status, isWanted?: () => boolean): Promise<void>
   /** Removes what dead writers left. Only for who holds the lock. */
   sweep(): Promise<void>
 }
@@ -47,13 +50,13 @@ export function manifestFile(path: string, keep: () => readonly string[]): Manif
       const bytes = await readRegular(statusPath).catch(() => Buffer.alloc(0))
       return readStatus(bytes.toString('utf8'))
     },
-    async write(bytes) {
+    async write(bytes, isWanted) {
       await makeFolder(folder, keep())
-      await replace(path, bytes)
+      await replace(path, bytes, isWanted)
       await syncFolder(folder)
     },
-    async writeStatus(status) {
-      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`))
+    async writeStatus(status, isWanted) {
+      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), isWanted)
       await syncFolder(folder)
     },
     async sweep() {
@@ -92,7 +95,7 @@ async function makeFolder(folder: string, keep: readonly string[]): Promise<void
  * write-file-atomic makes one write call and takes a short write on a full disk for a success, so the writing is done
  * here, by a call that goes on after a short write, and read back before the rename.
  */
-async function replace(path: string, bytes: Buffer): Promise<void> {
+async function replace(path: string, bytes: Buffer, isWanted = () => true): Promise<void> {
   await refuseOther(path)
   const note = noteOf(path)
   const options = {
@@ -101,6 +104,7 @@ async function replace(path: string, bytes: Buffer): Promise<void> {
       const written = await readFile(temporary)
       if (!written.equals(bytes))
         throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
+      if (!isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
     }
   }
   await writeFile(note, JSON.stringify(await numbered(path)))

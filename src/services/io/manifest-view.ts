@@ -1,82 +1,124 @@
-import { readFileSync, statSync } from 'node:fs'
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Status } from '../../schemas/manifest.js'
 import { openManifest } from '../manifest.js'
-import type { ManifestView, Seen } from '../reader.js'
+import type { ManifestView, Seen, View } from '../reader.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { absence } from './manifest-file.js'
-import { readRegular } from './read-file.js'
+import { type Look, type LookedAt, lookAtManifest, stampNow } from './manifest-look.js'
+import { ManifestLooker } from './manifest-looker.js'
+
+export interface ManifestViewOptions {
+  /** The manifest's absolute path, links resolved, and whether it lies on a local disk; asked once a second at most. */
+  place(): { path: string; local: boolean }
+  /** The main module of the process that looks where looking can hang. */
+  looker: URL
+  /** A look may take so long, in milliseconds. */
+  limitMs: number
+}
+
+/** What lies where may have changed after so many milliseconds. */
+const PLACE_MS = 1000
 
 /**
- * A view of a manifest on a local disk, where a stat costs some microseconds and can not hang.
- * @param limitMs reading it may take so long
+ * The manifest as the serving process sees it. On a local disk it looks itself: a stat costs two microseconds and can not
+ * hang. Elsewhere a process that can be left behind looks for it. There is never a second look while one is late.
  */
-export function localManifestView(path: string, limitMs: number): ManifestView {
-  const statusPath = statusPathOf(path)
-  let seen = ''
-  let seenStatus = ''
-  let reading: { stamp: string; bytes: Promise<Buffer | Error> } | undefined
+export function manifestView({ place, looker: main, limitMs }: ManifestViewOptions): ManifestView {
+  const late: Seen = { state: 'late', reason: `its file system gave no answer within ${limitMs} ms` }
+  let signs = 0
+  const onSign = () => {
+    signs++
+  }
+  const looker = new ManifestLooker(main, onSign)
+  let where = place()
+  let askedAt = performance.now()
+  let lookedAt: LookedAt = { stamp: '', statusStamp: '' }
+  let seen: Seen = late
+  let status: Status | undefined
+  let pending: Promise<boolean> | undefined
+  let isLate = false
+
+  const settle = () => {
+    if (performance.now() - askedAt < PLACE_MS) return
+    askedAt = performance.now()
+    where = place()
+  }
+
+  const take = (look: Look) => {
+    lookedAt = { stamp: look.stamp, statusStamp: look.statusStamp }
+    if (look.manifest !== undefined) seen = seenIn(look.manifest)
+    if (look.status !== undefined) status = readStatus(look.status) ?? status
+    return true
+  }
+
+  /** What a late look tells is taken, too, when it comes. */
+  const ask = (): Promise<boolean> => {
+    const { path, local } = where
+    const look = local ? lookAtManifest(path, lookedAt, onSign) : looker.look(path, lookedAt)
+    pending = look
+      .then(take, () => false)
+      .finally(() => {
+        pending = undefined
+        isLate = false
+      })
+    return pending
+  }
+
+  const inTime = async (look: Promise<boolean>): Promise<boolean> => {
+    const answer = await within(look, limitMs, () => signs)
+    if (answer === undefined) isLate = true
+    return answer ?? false
+  }
+
   return {
-    isCurrent: () => seen === stampOf(path),
-    async look(): Promise<Seen> {
-      // A read that is late goes on; there is never a second one beside it.
-      reading ??= { stamp: stampOf(path), bytes: readRegular(path).catch((error: Error) => error) }
-      const { stamp, bytes } = reading
-      const answer = await within(bytes, limitMs)
-      if (answer === undefined)
-        return { state: 'late', reason: `its file system gave no answer within ${limitMs} ms` }
-      reading = undefined
-      seen = stamp
-      if (answer instanceof Error) return absence(answer)
-      const opened = openManifest(answer)
-      if (opened) return { state: 'ok', snapshot: opened.snapshot }
-      return { state: 'corrupt', reason: 'it does not match its digest or its schema' }
+    isCurrent() {
+      settle()
+      if (isLate) return true // nothing new can be told
+      if (!where.local) return false
+      const { path } = where
+      return lookedAt.stamp === stampNow(path) && lookedAt.statusStamp === stampNow(statusPathOf(path))
     },
-    lookAtStatus(): Status | undefined {
-      const stamp = stampOf(statusPath)
-      if (stamp === seenStatus) return undefined
-      seenStatus = stamp
-      return stamp.startsWith('file ') ? readStatusFile(statusPath) : undefined
-    }
+    async look(): Promise<View> {
+      settle()
+      if (!where.local) await looker.start()
+      // A look that began before this one was asked for may tell what is too old for it.
+      const done = (pending === undefined || (await inTime(pending))) && (await inTime(ask()))
+      return { seen: done ? seen : late, ...(status && { status }) }
+    },
+    get canBeLate() {
+      return !where.local
+    },
+    close: () => looker.stop()
   }
 }
 
-function readStatusFile(path: string): Status | undefined {
-  try {
-    return readStatus(readFileSync(path, 'utf8'))
-  } catch {
-    return undefined
-  }
+function seenIn(manifest: NonNullable<Look['manifest']>): Seen {
+  if (!Buffer.isBuffer(manifest)) return absence(manifest)
+  const opened = openManifest(manifest)
+  if (opened) return { state: 'ok', snapshot: opened.snapshot }
+  return { state: 'corrupt', reason: 'it does not match its digest or its schema' }
 }
 
-function stampOf(path: string): string {
-  try {
-    const stat = statSync(path, { throwIfNoEntry: false })
-    if (!stat) return 'missing'
-    return `${stat.isFile() ? 'file' : 'other'} ${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs}`
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unknown'
-  }
-}
-
-/** How long a read may be seen to make no headway before it counts as hanging, as turns of the event loop. */
+/** How long a look may be seen to make no headway before it counts as hanging, as turns of the event loop. */
 const GRACE_TURNS = 20
 
 /**
- * What a call settles with; undefined when it takes longer. The time is that of the file system: on a busy machine the
- * timer may be due before an answer that came in time was looked at, so the event loop gets some turns first.
+ * What a call settles with; undefined when nothing was heard of it for so long. The time is that of the file system: on a
+ * busy machine the timer may be due before an answer that came in time was looked at, so the event loop gets some turns
+ * first.
  */
-async function within<T>(call: Promise<T>, limitMs: number): Promise<T | undefined> {
-  let timer: NodeJS.Timeout | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, limitMs)
-  }).then(async () => {
-    for (let turn = 0; turn < GRACE_TURNS; turn++) await setImmediate()
-    return undefined
-  })
+async function within<T>(call: Promise<T>, limitMs: number, signs: () => number): Promise<T | undefined> {
+  const over = new AbortController()
+  const silence = async (): Promise<undefined> => {
+    for (let before = -1; before !== signs(); ) {
+      before = signs()
+      await sleep(limitMs, undefined, { signal: over.signal })
+      for (let turn = 0; turn < GRACE_TURNS; turn++) await setImmediate()
+    }
+  }
   try {
-    return await Promise.race([call, late])
+    return await Promise.race([call, silence().catch(() => undefined)])
   } finally {
-    clearTimeout(timer)
+    over.abort()
   }
 }

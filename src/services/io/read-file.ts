@@ -3,26 +3,30 @@ import { type FileHandle, open } from 'node:fs/promises'
 
 /**
  * Reads a regular file whole. A FIFO or device in its place is refused at once, not waited for.
+ * @param onPiece called for each piece that was read
  * @throws the file system's error; with code ENOTFILE where it is no regular file
  */
-export async function readRegular(path: string): Promise<Buffer> {
+export async function readRegular(path: string, onPiece = () => {}): Promise<Buffer> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const stat = await handle.stat()
     if (!stat.isFile())
       throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE', syscall: 'read' })
-    return await readAll(handle, stat.size)
+    return await readAll(handle, stat.size, onPiece)
   } finally {
     await handle.close()
   }
 }
 
-/** As large pieces as there are: each is a turn of the event loop, and a turn costs more than a piece. */
-async function readAll(handle: FileHandle, size: number): Promise<Buffer> {
+/** Large pieces: each is a turn of the event loop, and a turn costs more than what is gained by small ones. */
+const PIECE_BYTES = 16 << 20
+
+async function readAll(handle: FileHandle, size: number, onPiece: () => void): Promise<Buffer> {
   const bytes = Buffer.allocUnsafe(size)
   let length = 0
   for (let read = -1; read !== 0 && length < size; length += read) {
-    read = (await handle.read(bytes, length, size - length, length)).bytesRead
+    read = (await handle.read(bytes, length, Math.min(size - length, PIECE_BYTES), length)).bytesRead
+    onPiece()
   }
   return bytes.subarray(0, length)
 }

@@ -1,0 +1,77 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { ManifestFile } from './manifest-file.js'
+
+export interface Bounds {
+  /** A call may take so long where it can hang, in milliseconds. */
+  limitMs: number
+  /** Whether calls on the manifest can hang. */
+  canHang(): boolean
+  /** Whether the manifest's place lies on a disk of this machine. */
+  isLocal(): boolean
+}
+
+/**
+ * A manifest whose file system may hang, or fall away. A call that is late is not waited for; until it has been answered
+ * there is no other. A late write is called off before it takes the manifest's place.
+ */
+export function boundedManifestFile(file: ManifestFile, { limitMs, canHang, isLocal }: Bounds): ManifestFile {
+  let owes = false
+  let wasRemote = !isLocal()
+
+  const bounded = async <T>(call: (isWanted: () => boolean) => Promise<T>): Promise<T> => {
+    if (owes) throw late()
+    let wanted = true
+    const done = call(() => wanted)
+    if (!canHang()) return await done
+    const over = new AbortController()
+    const timer = sleep(limitMs, undefined, { signal: over.signal }).then(
+      () => {
+        wanted = false
+        owes = true
+        const settle = () => {
+          owes = false
+        }
+        done.then(settle, settle)
+        throw late()
+      },
+      () => done
+    )
+    try {
+      return await Promise.race([done, timer])
+    } finally {
+      over.abort()
+    }
+  }
+
+  /** A folder that is left when a mount fell away is not the manifest's place: the mount needs it empty to come back. */
+  const refuseFallen = () => {
+    const local = isLocal()
+    if (wasRemote && local)
+      throw Object.assign(new Error('its mount fell away'), { code: 'RI_ERR_MOUNT_GONE' })
+    wasRemote = !local
+  }
+
+  return {
+    stamp: () => bounded(() => file.stamp()).catch(() => LATE),
+    read: () =>
+      bounded(() => file.read()).catch(() => ({
+        state: 'unreadable',
+        reason: 'it gives no answer',
+        stamp: LATE
+      })),
+    readStatus: () => bounded(() => file.readStatus()).catch(() => undefined),
+    write: (bytes) =>
+      bounded((isWanted) => {
+        refuseFallen()
+        return file.write(bytes, isWanted)
+      }),
+    writeStatus: (status) => bounded((isWanted) => file.writeStatus(status, isWanted)),
+    sweep: () => bounded(() => file.sweep())
+  }
+}
+
+const LATE = 'late'
+
+function late(): Error {
+  return Object.assign(new Error('its file system gives no answer'), { code: 'RI_ERR_LATE' })
+}

@@ -1,0 +1,68 @@
+import { type Stats, statSync } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { statusPathOf } from '../status.js'
+import { readRegular } from './read-file.js'
+
+/** One look at the manifest's place and its companion's: what has another stamp than the look before is read. */
+export interface Look {
+  stamp: string
+  manifest?: Buffer | { code: string }
+  statusStamp: string
+  status?: string
+}
+
+/** The stamps of the look before. */
+export type LookedAt = Pick<Look, 'stamp' | 'statusStamp'>
+
+/**
+ * Looks at a manifest; rejects never.
+ * @param onSign called whenever its file system has answered
+ */
+export async function lookAtManifest(path: string, before: LookedAt, onSign: () => void): Promise<Look> {
+  const statusPath = statusPathOf(path)
+  const [stamp, statusStamp] = [await stampOf(path), await stampOf(statusPath)]
+  const look: Look = { stamp, statusStamp }
+  onSign()
+  // The companion first: it is written last, so it can not tell of a manifest older than the one that is read.
+  if (look.statusStamp !== before.statusStamp && look.statusStamp.startsWith(FILE)) {
+    look.status = await readRegular(statusPath).then(
+      (bytes) => bytes.toString('utf8'),
+      () => ''
+    )
+  }
+  if (look.stamp !== before.stamp) {
+    look.manifest = await readRegular(path, onSign).catch(({ code }: NodeJS.ErrnoException) => ({
+      code: code ?? 'unknown error'
+    }))
+  }
+  return look
+}
+
+const FILE = 'file '
+
+/** Tells one state of a file from another; at once, for local disks. */
+export function stampNow(path: string): string {
+  try {
+    return stampIn(statSync(path, { throwIfNoEntry: false }))
+  } catch (error) {
+    return stampOfFault(error)
+  }
+}
+
+async function stampOf(path: string): Promise<string> {
+  try {
+    return stampIn(await stat(path))
+  } catch (error) {
+    return stampOfFault(error)
+  }
+}
+
+function stampOfFault(error: unknown): string {
+  const { code } = error as NodeJS.ErrnoException
+  return code === 'ENOENT' ? 'missing' : (code ?? 'unknown')
+}
+
+function stampIn(stat: Stats | undefined): string {
+  if (!stat) return 'missing'
+  return `${stat.isFile() ? FILE : 'other '}${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs}`
+}
