@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import builder from './plugins/builder.js'
 import errors from './plugins/errors.js'
+import guard from './plugins/guard.js'
 import openapi from './plugins/openapi.js'
 import reader from './plugins/reader.js'
 import scheduler from './plugins/scheduler.js'
@@ -23,6 +24,7 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   fastify.decorate('reportsIndex', parts.house)
 
   await fastify.register(errors)
+  await fastify.register(guard, parts.guard)
   await fastify.register(validation)
   await fastify.register(openapi, parts.openapi)
   await fastify.register(reader, parts.reader)

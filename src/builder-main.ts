@@ -3,7 +3,7 @@ import { distrustMounts, isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { Builder } from './services/builder.js'
-import type { BuilderAnswer, BuilderQuestion, BuilderSaid, ToldBuilder } from './services/builder-messages.js'
+import type { BuilderAnswer, BuilderQuestion, BuilderSaid, BuilderTalk } from './services/builder-messages.js'
 import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
 import { manifestFile } from './services/io/manifest-file.js'
 import { answerParent } from './services/io/parent.js'
@@ -81,19 +81,14 @@ async function check(
   return { type: 'checked' }
 }
 
-const say: (word: BuilderSaid) => void = answerParent<
-  BuilderQuestion,
-  BuilderAnswer,
-  ToldBuilder,
-  BuilderSaid
->(
+const say: (word: BuilderSaid) => void = answerParent<BuilderTalk>(
   async (question) => {
     try {
       return await answer(question)
     } catch (error) {
       const { name, code, stack } = error as NodeJS.ErrnoException
       say({ type: 'warn', message: `the builder failed: ${stack}` })
-      throw new Error(code ?? name)
+      throw new Error(code ?? name, { cause: error })
     }
   },
   (word) => {

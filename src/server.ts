@@ -12,10 +12,21 @@ import fastify, {
 import app from './app.js'
 import { loggerFor } from './log.js'
 import type { ErrorAnswer } from './schemas/error.js'
+import { checkDoor } from './services/door.js'
 import type { Settings } from './services/settings.js'
 
 /** Answers under way when the service stops may take so long, in milliseconds. */
 const FINISH_MS = 8500
+
+/** So many connections are open at once; more are closed at once. */
+const MOST_CONNECTIONS = 500
+/** Bytes of a request's line and headers that are read at most. */
+const HEADER_BYTES = 16_384
+/** A client has so long to send its headers, and its whole request, in milliseconds. */
+const HEADERS_MS = 15_000
+const REQUEST_MS = 60_000
+/** So often slow ones are looked for. */
+const CHECK_MS = 5000
 
 /** A service that listens. */
 export interface Serving {
@@ -26,11 +37,16 @@ export interface Serving {
 
 /** Starts the service; it listens when this resolves. */
 export async function serve(settings: Settings): Promise<Serving> {
+  checkDoor(settings)
   const server = fastify({
     logger: await loggerFor(settings.logLevel),
     logController: new RequestsAtDebug(),
-    clientErrorHandler: answerClientError
+    clientErrorHandler: answerClientError,
+    requestTimeout: REQUEST_MS,
+    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS }
   })
+  server.server.maxConnections = MOST_CONNECTIONS
+  tellDropped(server)
   finishAnswers(server)
   await server.register(app, { settings })
   await server.ready()
@@ -52,6 +68,18 @@ class RequestsAtDebug extends LogController {
     const facts = { statusCode: reply.statusCode, ms: reply.elapsedTime, ...(error && { err: error }) }
     reply.log.debug(facts, `${method} ${url} ${reply.statusCode}`)
   }
+}
+
+const TELL_MS = 60_000
+
+/** Says that connections are refused, once a minute at most. */
+function tellDropped(server: FastifyInstance): void {
+  let toldAt = Number.NEGATIVE_INFINITY
+  server.server.on('drop', () => {
+    if (performance.now() - toldAt < TELL_MS) return
+    toldAt = performance.now()
+    server.log.warn(`more than ${MOST_CONNECTIONS} connections are open; further ones are refused`)
+  })
 }
 
 /**

@@ -103,6 +103,7 @@ export function furnish(settings: Settings) {
   const now = () => Date.now()
   return {
     house: { settings, version, startedAt: now(), now },
+    guard: { settings },
     openapi: { version },
     reader: { view: viewOf(settings), lookMs: LOOK_MS },
     builder: {

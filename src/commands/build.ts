@@ -1,5 +1,5 @@
 import type { BuildResult, Progress } from '../schemas/rebuild.js'
-import { UnknownBase } from '../services/errors.js'
+import { UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import { builderProcess } from '../wiring.js'
 import { onStop } from './signals.js'
@@ -44,7 +44,7 @@ export async function buildCommand(
     shown.end()
     process.stdout.write(summary(result))
     if (notWritten === undefined) return 0
-    process.stderr.write(`the manifest could not be written (${notWritten}): ${settings.manifest}\n`)
+    process.stderr.write(`${whyNotWritten(notWritten)}: ${settings.manifest}\n`)
     return 1
   } finally {
     shown.end()

@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Progress, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
+import { notWritten as whyNotWritten } from '../services/errors.js'
 import { type Job, refresh, type Tick } from '../services/job.js'
 import type { Snapshot } from '../services/manifest.js'
 import { Rebuilds } from '../services/rebuilds.js'
@@ -71,7 +72,7 @@ function logBuild(log: FastifyBaseLogger, { result, notWritten }: Built, job: Jo
   const line = `build: ${count} reports (+${added} ~${updated} -${removed}) in ${Math.round(durationMs)} ms`
   const facts = { mode: job.mode, count, added, updated, removed, durationMs, warnings: warnings.length }
   if (notWritten !== undefined)
-    log.error({ ...facts, code: notWritten }, `${line}; the manifest could not be written (${notWritten})`)
+    log.error({ ...facts, code: notWritten }, `${line}; ${whyNotWritten(notWritten)}`)
   else if (added + updated + removed > 0) log.info(facts, line)
   else log.debug(facts, line)
 }

@@ -27,6 +27,7 @@ async function answerError(
   const isOurs = statusCode < 500 || error.code?.startsWith('RI_ERR_')
   if (statusCode === 500) request.log.error({ err: error }, 'a request failed')
   if (statusCode === 503) reply.header('retry-after', RETRY_AFTER)
+  if (statusCode === 401) reply.header('www-authenticate', 'Bearer realm="reports-index"')
   reply.status(statusCode)
   return {
     statusCode,

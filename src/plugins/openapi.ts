@@ -41,6 +41,20 @@ export default fp<{ version: string }>(
           license: { name: 'MIT', identifier: 'MIT' }
         },
         servers: [{ url: 'http://127.0.0.1:3000', description: 'Where it listens unless told otherwise' }],
+        components: {
+          securitySchemes: {
+            rebuildToken: {
+              type: 'http',
+              scheme: 'bearer',
+              description: 'REPORTS_INDEX_TOKEN, where it is set'
+            },
+            readToken: {
+              type: 'http',
+              scheme: 'bearer',
+              description: 'REPORTS_INDEX_READ_TOKEN, where it is set'
+            }
+          }
+        },
         tags: [
           { name: 'listing', description: 'The reports' },
           { name: 'builds', description: 'Builds of the index' },

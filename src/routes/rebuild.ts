@@ -6,7 +6,7 @@ import type { Built } from '../services/builder-messages.js'
 import { NotFound, NotWritten } from '../services/errors.js'
 import { jobFor } from '../services/job.js'
 import { Tickets } from '../services/tickets.js'
-import { json, problem, retryAfter } from './answers.js'
+import { json, problem, reading, rebuilding, retryAfter } from './answers.js'
 import '../services/decorators.js'
 
 /** Room for the most paths that a request may name, in bytes. */
@@ -21,7 +21,7 @@ const postSchema = {
   description:
     'What was on disk before the request was sent is in every listing that is served after the answer. Requests that ' +
     'come while a build runs share the next one.',
-  security: [],
+  security: [...rebuilding.security],
   querystring: RebuildQuery,
   body: RebuildBody,
   response: {
@@ -30,7 +30,11 @@ const postSchema = {
     400: problem('A bad body, an unknown base, or a path that leaves its base; nothing was built'),
     413: problem('The body is too large'),
     415: problem('The body is not JSON'),
-    503: problem('The manifest could not be written, or the builder failed', retryAfter)
+    503: problem(
+      'The manifest could not be written, the builder failed, or too much waits already',
+      retryAfter
+    ),
+    ...rebuilding.problems
   }
 }
 
@@ -38,34 +42,40 @@ const overviewSchema = {
   tags: ['builds'],
   operationId: 'getRebuilds',
   summary: 'The running and the last build of this process',
-  security: [],
+  security: [...reading.security],
   querystring: Type.Object({}, { additionalProperties: false }),
-  response: { 200: json('How the builds are', 'RebuildOverview'), 400: problem('An unknown parameter') }
+  response: {
+    200: json('How the builds are', 'RebuildOverview'),
+    400: problem('An unknown parameter'),
+    ...reading.problems
+  }
 }
 
 const ticketSchema = {
   tags: ['builds'],
   operationId: 'getRebuild',
   summary: 'A build that was asked for without waiting',
-  security: [],
+  security: [...reading.security],
   params: Type.Object({ id: Type.String({ description: 'The id that POST /rebuild gave' }) }),
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     200: json('Where it stands', 'Ticket'),
     400: problem('An unknown parameter'),
-    404: problem('No such id is known in this process')
+    404: problem('No such id is known in this process'),
+    ...reading.problems
   }
 }
 
 /** Builds by request. */
 export default async function rebuild(fastify: FastifyInstance): Promise<void> {
-  const { builder, reportsIndex } = fastify
-  const tickets = new Tickets(reportsIndex.now)
+  const { builder } = fastify
+  const tickets = new Tickets(() => performance.now())
 
   fastify.post<{ Body: RebuildBody; Querystring: RebuildQuery }>(
     '/rebuild',
     {
       schema: postSchema,
+      config: rebuilding.config,
       bodyLimit: BODY_LIMIT,
       preValidation: async (request) => {
         if (request.body === undefined) request.body = {}
@@ -73,24 +83,30 @@ export default async function rebuild(fastify: FastifyInstance): Promise<void> {
     },
     async (request, reply) => {
       const job = jobFor(request.body)
+      const wait = request.query.wait !== 'false'
+      if (!wait) tickets.checkRoom()
       await builder.check(job)
       const place = builder.request(job)
       const done = place.done.then(resultOf)
-      if (request.query.wait !== 'false') return await done
+      if (wait) return await done
       const id = randomUUID()
       tickets.note(id, place, done)
       return reply.code(202).header('location', `${fastify.prefix}/rebuild/${id}`).send({ id })
     }
   )
 
-  fastify.get('/rebuild', { schema: overviewSchema }, async () => builder.overview())
+  fastify.get('/rebuild', { schema: overviewSchema, config: reading.config }, async () => builder.overview())
 
-  fastify.get<{ Params: { id: string } }>('/rebuild/:id', { schema: ticketSchema }, async (request) => {
-    const ticket = tickets.find(request.params.id)
-    if (!ticket) throw new NotFound('there is no such rebuild, or it ended long ago')
-    const progress = builder.runningProgress
-    return ticket.state === 'running' && progress ? { ...ticket, progress } : ticket
-  })
+  fastify.get<{ Params: { id: string } }>(
+    '/rebuild/:id',
+    { schema: ticketSchema, config: reading.config },
+    async (request) => {
+      const ticket = tickets.find(request.params.id)
+      if (!ticket) throw new NotFound('there is no such rebuild, or it ended long ago')
+      const progress = builder.runningProgress
+      return ticket.state === 'running' && progress ? { ...ticket, progress } : ticket
+    }
+  )
 }
 
 function resultOf({ result, notWritten }: Built): BuildResult {

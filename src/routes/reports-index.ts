@@ -4,7 +4,7 @@ import { Moment } from '../schemas/entry.js'
 import { sources } from '../schemas/listing.js'
 import { etagOf, namesEtag } from '../services/etag.js'
 import type { Served } from '../services/reader.js'
-import { json, problem, retryAfter } from './answers.js'
+import { json, problem, reading, retryAfter } from './answers.js'
 import '../services/decorators.js'
 import { OneOf } from '../schemas/one-of.js'
 
@@ -33,7 +33,7 @@ const schema = {
   summary: 'The whole listing',
   description:
     'All reports, newest first, from the manifest: no folder is looked at. HEAD answers the same, without the body.',
-  security: [],
+  security: [...reading.security],
   querystring,
   headers: Type.Object({
     'if-none-match': Type.Optional(Type.String({ description: 'Tags of answers that the caller has' }))
@@ -42,24 +42,31 @@ const schema = {
     200: json('The listing', 'Listing', answerHeaders),
     304: { description: 'The caller has it', type: 'null', headers: answerHeaders },
     400: problem('An unknown parameter'),
-    503: problem('There is no listing yet', retryAfter)
+    503: problem('There is no listing yet', retryAfter),
+    ...reading.problems
   }
 }
 
 /** The listing. What is served is made when a listing is adopted; a request costs a look at the manifest's stamp. */
 export default async function reportsIndex(fastify: FastifyInstance): Promise<void> {
   const { reader } = fastify
-  const prepare = preparer()
+  const crossOrigin = fastify.reportsIndex.settings.corsOrigins.length > 0
+  const prepare = preparer(crossOrigin ? 'Accept-Encoding, Origin' : 'Accept-Encoding')
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const ifNoneMatch = request.headers['if-none-match']
     const now = reader.currentNow()
     if (now) return send(prepare(now), ifNoneMatch, reply)
     return reader.current().then((served) => send(prepare(served), ifNoneMatch, reply))
   }
-  fastify.get('/reports-index', { schema, exposeHeadRoute: false }, answer)
+  fastify.get('/reports-index', { schema, config: reading.config, exposeHeadRoute: false }, answer)
   // Fastify's own HEAD route would give a 304 the length of an empty body.
-  fastify.head('/reports-index', { schema: { querystring } }, answer)
+  fastify.head('/reports-index', { schema: { querystring }, config: reading.config }, answer)
 }
+
+/** The kernel takes smaller answers off our hands. */
+const SMALL_BYTES = 65_536
+/** A client that takes nothing of its answer for so long is dropped, in milliseconds. */
+const STALL_MS = 20_000
 
 interface Prepared {
   body: Buffer
@@ -68,7 +75,7 @@ interface Prepared {
 }
 
 /** Makes an answer's headers once for each listing that is served. */
-function preparer(): (served: Served) => Prepared {
+function preparer(vary: string): (served: Served) => Prepared {
   let last: Served | undefined
   let prepared: Prepared | undefined
   return (served) => {
@@ -83,7 +90,7 @@ function preparer(): (served: Served) => Prepared {
         etag,
         'cache-control': 'no-cache',
         'last-modified': new Date(snapshot.generatedAt).toUTCString(),
-        vary: 'Accept-Encoding',
+        vary,
         'reports-index-source': source,
         'reports-index-checked-at': checkedAt
       }
@@ -98,6 +105,7 @@ function send(
   reply: FastifyReply
 ): FastifyReply {
   reply.headers(headers)
+  if (body.length > SMALL_BYTES) reply.raw.setTimeout(STALL_MS)
   if (namesEtag(ifNoneMatch, etag)) return reply.code(304).send()
   return reply.type('application/json; charset=utf-8').send(body)
 }

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import pLimit from 'p-limit'
 import type { Warning } from '../schemas/entry.js'
 import type { Look } from '../services/reconcile.js'
 import { type Select, selects } from '../services/select.js'
@@ -10,6 +11,7 @@ import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
 import { isDisk, isLocal, type Mount, mountOf } from './mounts.js'
+import { type Calls, pinFolder } from './pin.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
@@ -33,8 +35,6 @@ export interface PathsLook {
   found: Map<string, Tracked | undefined>
   warnings: Warning[]
 }
-
-type Calls = <R>(call: () => Promise<R>) => Promise<R>
 
 /** One base as the builder sees it. It remembers which answers the base owes. */
 export class BaseScanner {
@@ -78,8 +78,8 @@ export class BaseScanner {
   async findEscape(rels: readonly string[]): Promise<string | undefined> {
     try {
       return await this.#with(
-        async ({ root }, calls) => {
-          const top = await realPathOf(root, calls)
+        async ({ pathOf }, calls) => {
+          const top = await realPathOf(pathOf(''), calls)
           for (const rel of rels) if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
           return undefined
         },
@@ -98,18 +98,15 @@ export class BaseScanner {
     calls: Calls | undefined
   ): Promise<PathsLook> {
     const look: PathsLook = { found: new Map(), warnings: [] }
-    const top = await realPathOf(options.root, calls)
-    await Promise.all(
-      rels.map(async (rel) => {
-        look.found.set(rel, undefined)
-        if (!selects(options.select, rel) || options.isOwn(rel)) return
-        const path = join(top, rel)
-        if ((await realPathOf(path, calls)) !== path) return
-        const { tracked, warnings } = await lookAt(rel, options)
-        look.found.set(rel, tracked)
-        look.warnings.push(...warnings)
-      })
-    )
+    const top = await realPathOf(options.pathOf(''), calls)
+    const inTurn = pLimit(this.#options.limit)
+    await inTurn.map(rels, async (rel) => {
+      look.found.set(rel, undefined)
+      if (!selects(options.select, rel) || options.isOwn(rel)) return
+      const { tracked, warnings } = await lookAtPinned(rel, top, options, calls)
+      look.found.set(rel, tracked)
+      look.warnings.push(...warnings)
+    })
     return look
   }
 
@@ -125,7 +122,7 @@ export class BaseScanner {
     const mount = mountOf(root, mounts)
     const optionsFor = (hands: Hands): WalkOptions => ({
       base: this.base.name,
-      root,
+      pathOf: (rel) => (rel === '' ? root : `${root === '/' ? '' : root}/${rel}`),
       hands,
       parallel: !local,
       select: this.#options.select,
@@ -158,6 +155,35 @@ export class BaseScanner {
     }
     if (faultCode(error) === undefined) throw error
     return describeFault(error)
+  }
+}
+
+/** Looks at one file in a folder that nobody can exchange meanwhile; on Linux alone the folder can be held. */
+async function lookAtPinned(
+  rel: string,
+  top: string,
+  options: WalkOptions,
+  calls: Calls | undefined
+): Promise<{ tracked?: Tracked; warnings: Warning[] }> {
+  const parts = rel.split('/')
+  const name = parts.pop() as string
+  if (process.platform !== 'linux') {
+    const path = join(top, rel)
+    return (await realPathOf(path, calls)) === path ? await lookAt(rel, options) : { warnings: [] }
+  }
+  try {
+    const folder = await pinFolder(top, parts, calls)
+    if (!folder) return { warnings: [] }
+    try {
+      return await lookAt(rel, { ...options, pathOf: () => `${folder.path}/${name}` })
+    } finally {
+      folder.unpin()
+    }
+  } catch (error) {
+    const before = options.known.get(rel)
+    if (faultCode(error) === undefined || calls) throw error
+    const warning = { code: 'unreadable', base: options.base, rel, message: describeFault(error) }
+    return { ...(before && { tracked: before }), warnings: [warning] }
   }
 }
 

@@ -29,8 +29,11 @@ export class Gate {
    */
   async watch<T>(work: (gate: <R>(call: () => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
     if (this.silentSince !== undefined) throw new Silence()
-    this.#silentSince = undefined
-    this.#lastAnswerAt = performance.now()
+    if (this.#limit.activeCount === 0) {
+      // What other work is owed already goes on being waited for from its own beginning.
+      this.#silentSince = undefined
+      this.#lastAnswerAt = performance.now()
+    }
     let givenUp = false
     const done = work(async (call) => {
       if (givenUp) throw new Silence()

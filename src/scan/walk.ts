@@ -20,8 +20,8 @@ export interface Counts {
 /** What a walk needs to know of its base. */
 export interface WalkOptions {
   base: string
-  /** Absolute path, links resolved. */
-  root: string
+  /** Where a file or folder is to be found; the base itself is ''. */
+  pathOf(rel: string): string
   hands: Hands
   /** Whether calls go side by side. */
   parallel: boolean
@@ -103,7 +103,7 @@ class Walk {
 
   async #names(rel: string): Promise<Name[] | undefined> {
     try {
-      return await this.options.hands.names(this.#path(rel))
+      return await this.options.hands.names(this.options.pathOf(rel))
     } catch (error) {
       if (rel === '' || faultCode(error) === undefined) throw error
       if (!isGone(error)) this.#unreadable(rel, error)
@@ -139,7 +139,9 @@ class Walk {
     const before = known.get(rel)
     try {
       const stat =
-        before && !full && !before.recheck ? await this.options.hands.stat(this.#path(rel)) : undefined
+        before && !full && !before.recheck
+          ? await this.options.hands.stat(this.options.pathOf(rel))
+          : undefined
       const tracked = stat && before && this.#isSame(before, stat) ? before : await this.#read(rel)
       if (tracked) this.#list(rel, tracked)
     } catch (error) {
@@ -163,8 +165,8 @@ class Walk {
     const { hands, base, trust, counts } = this.options
     const pdf = formatOf(rel) === 'pdf'
     const opened = pdf
-      ? { stat: await hands.stat(this.#path(rel)) }
-      : await hands.open(this.#path(rel), (size) => wantsHead(rel, size))
+      ? { stat: await hands.stat(this.options.pathOf(rel)) }
+      : await hands.open(this.options.pathOf(rel), (size) => wantsHead(rel, size))
     const { stat } = opened
     if (!stat.isFile) return undefined
     const head = 'head' in opened ? opened.head : undefined
@@ -182,7 +184,7 @@ class Walk {
       return
     }
     try {
-      const stat = await hands.stat(this.#path(rel))
+      const stat = await hands.stat(this.options.pathOf(rel))
       if (!stat.isFile) return
       const { entry } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, undefined)
       this.#list(rel, track(entry, '', true, []))
@@ -198,9 +200,5 @@ class Walk {
 
   #warn(code: string, rel: string, message: string): void {
     this.scan.warnings.push({ code, base: this.options.base, rel, message })
-  }
-
-  #path(rel: string): string {
-    return rel === '' ? this.options.root : `${this.options.root === '/' ? '' : this.options.root}/${rel}`
   }
 }

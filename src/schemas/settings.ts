@@ -13,6 +13,8 @@ export interface SettingWords {
   defaultText?: string
   /** The flag may be given several times; the values are joined by commas. */
   repeatable?: boolean
+  /** The value is not repeated in errors. */
+  secret?: boolean
 }
 
 function setting(pattern: string, words: SettingWords, defaultValue?: string) {
@@ -109,14 +111,53 @@ export const SettingTexts = Type.Object({
     },
     '50%'
   ),
+  token: setting('^[!-~]+$', {
+    env: 'REPORTS_INDEX_TOKEN',
+    flag: 'token',
+    value: 'TOKEN',
+    allowed: 'printable ASCII without blanks',
+    description:
+      '`POST /rebuild` needs it as `Authorization: Bearer …`; the variable is better than the flag, which others on the host can see',
+    defaultText: 'none',
+    secret: true
+  }),
+  readToken: setting('^[!-~]+$', {
+    env: 'REPORTS_INDEX_READ_TOKEN',
+    flag: 'read-token',
+    value: 'TOKEN',
+    allowed: 'printable ASCII without blanks',
+    description:
+      'All that tells of reports or builds needs it; `/health`, `/ready` and `/openapi.json` stay open',
+    defaultText: 'none',
+    secret: true
+  }),
+  corsOrigins: setting('^.*$', {
+    env: 'REPORTS_INDEX_CORS_ORIGINS',
+    flag: 'cors-origin',
+    value: 'ORIGIN',
+    allowed: 'origins such as https://dash.example or http://localhost:8080, comma between several',
+    description: 'Whose pages may read the listing and rebuild; any other page can do neither',
+    defaultText: 'none',
+    repeatable: true
+  }),
+  allowedHosts: setting('^.*$', {
+    env: 'REPORTS_INDEX_ALLOWED_HOSTS',
+    flag: 'allowed-host',
+    value: 'NAME',
+    allowed: 'host names or addresses without a port, comma between several',
+    description:
+      'What the service may be called in `Host`, besides loopback names: the name that a reverse proxy passes on',
+    defaultText: 'on loopback only loopback names, elsewhere any',
+    repeatable: true
+  }),
   host: setting(
     '^[A-Za-z0-9.:_-]+$',
     {
       env: 'HOST',
       flag: 'host',
       value: 'HOST',
-      allowed: 'a host name or address of this machine; only loopback ones can be served without a token',
-      description: 'Where the service listens'
+      allowed: 'a host name or address of this machine',
+      description: 'Where the service listens; anything but loopback needs `REPORTS_INDEX_TOKEN`'
     },
     '127.0.0.1'
   ),

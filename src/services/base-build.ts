@@ -1,7 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Doubt, Status } from '../schemas/manifest.js'
-import { type Look, reconcile } from './reconcile.js'
+import { awaySentence, type Look, reconcile } from './reconcile.js'
 import type { Base } from './settings.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
@@ -110,7 +110,11 @@ async function lookAtPaths(scanner: Scanner, found: BaseFound, rels: readonly st
   const read = scanner.counts.read
   const look = await scanner.look(rels, found.entries)
   if ('unavailable' in look) {
-    found.status = { ...found.status, status: 'unavailable', error: look.unavailable }
+    found.status = {
+      ...found.status,
+      status: 'unavailable',
+      error: awaySentence(look.unavailable, found.entries.size)
+    }
     return
   }
   const entries = new Map(found.entries)

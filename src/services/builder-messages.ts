@@ -37,3 +37,11 @@ export type BuilderSaid =
   | { type: 'warn'; message: string }
   /** It wants the listing that is served, to go on from. */
   | { type: 'wantsLastGood' }
+
+/** All that the builder process and its parent have to say to each other. */
+export interface BuilderTalk {
+  question: BuilderQuestion
+  answer: BuilderAnswer
+  told: ToldBuilder
+  said: BuilderSaid
+}

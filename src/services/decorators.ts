@@ -4,6 +4,10 @@ import type { Settings } from './settings.js'
 
 /** What plugins and routes meet through. */
 declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Which token a route needs, where there are tokens. */
+    access?: 'open' | 'read' | 'rebuild'
+  }
   interface FastifyInstance {
     reader: Reader
     builder: Rebuilds

@@ -22,7 +22,48 @@ export class ChildLost extends Error {}
 export const NotFound = createError('RI_ERR_NOT_FOUND', '%s', 404)
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)
-export const NotWritten = createError('RI_ERR_NOT_WRITTEN', 'the manifest could not be written: %s', 503)
 export const BuildFailed = createError('RI_ERR_BUILD_FAILED', 'the build failed: %s', 503)
+export const UnknownHost = createError(
+  'RI_ERR_UNKNOWN_HOST',
+  'this service is not called "%s"; REPORTS_INDEX_ALLOWED_HOSTS adds a name',
+  403
+)
+export const ForeignOrigin = createError(
+  'RI_ERR_FOREIGN_ORIGIN',
+  'a page of the origin "%s" can not do this; REPORTS_INDEX_CORS_ORIGINS lists those that can',
+  403
+)
+export const UrlTooLong = createError('RI_ERR_URL_TOO_LONG', 'the URL is longer than %s characters', 414)
+export const Busy = createError('RI_ERR_BUSY', 'too much waits already: %s', 503)
 export const Stopping = createError('RI_ERR_STOPPING', 'the service is stopping', 503)
 export const NoListing = createError('RI_ERR_NO_LISTING', 'there is no listing yet: %s', 503)
+
+/** The manifest could not be written; told with the error's code. */
+export class NotWritten extends createError('RI_ERR_NOT_WRITTEN', '%s', 503) {
+  constructor(code: string) {
+    super(notWritten(code))
+  }
+}
+
+const REASONS: Record<string, string> = {
+  ENOSPC: 'its disk is full',
+  EDQUOT: 'the quota is used up',
+  EROFS: 'its file system is read-only',
+  EACCES: 'permission is denied',
+  EPERM: 'the operation is not permitted',
+  ENOENT: 'its folder is not there, and a base is never made',
+  EEXIST: 'a file is in the place of its folder',
+  ENOTDIR: 'a file is in the place of its folder',
+  EISDIR: 'a folder is in its place',
+  ENOTFILE: 'something that is no file is in its place',
+  ENOTCONN: 'its mount is dead',
+  EIO: 'its disk answers with an input/output error',
+  RI_ERR_LATE: 'its file system gives no answer',
+  RI_ERR_MOUNT_GONE: 'its mount fell away',
+  RI_ERR_SHORT_WRITE: 'what was written does not read back the same; is its disk full?'
+}
+
+/** Why nothing is built, for an operator. */
+export function notWritten(code: string): string {
+  return `the manifest can not be written, so nothing is built: ${REASONS[code] ?? 'its file system refuses'} (${code})`
+}

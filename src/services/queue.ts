@@ -6,6 +6,8 @@ export interface Place<R> {
 
 interface Waiting<J, R> {
   job: J
+  /** Who asked for it. */
+  requests: number
   place: Place<R>
   resolve(result: R): void
   reject(error: unknown): void
@@ -36,8 +38,9 @@ export class Queue<J, R> {
     return this.#running?.place
   }
 
-  get isWaiting(): boolean {
-    return this.#waiting !== undefined
+  /** What waits, and for how many. */
+  get waiting(): { job: J; requests: number } | undefined {
+    return this.#waiting
   }
 
   /** Asks for a job; who asks for the same one shares the place. */
@@ -56,6 +59,7 @@ export class Queue<J, R> {
 
   #join(waiting: Waiting<J, R>, job: J): Waiting<J, R> {
     waiting.job = this.#merge(waiting.job, job)
+    waiting.requests++
     return waiting
   }
 
@@ -67,7 +71,7 @@ export class Queue<J, R> {
       reject = no
     })
     done.catch(() => {}) // nobody need listen
-    this.#waiting = { job, place: { state: 'waiting', done }, resolve, reject }
+    this.#waiting = { job, requests: 1, place: { state: 'waiting', done }, resolve, reject }
     return this.#waiting
   }
 

@@ -1,7 +1,16 @@
 import type { Health } from '../schemas/health.js'
 import type { Progress, RebuildOverview, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from './builder-messages.js'
-import { BadPath, BuildFailed, ChildLost, NoListing, NotWritten, Stopping, UnknownBase } from './errors.js'
+import {
+  BadPath,
+  BuildFailed,
+  Busy,
+  ChildLost,
+  NoListing,
+  NotWritten,
+  Stopping,
+  UnknownBase
+} from './errors.js'
 import { isBelowBase, type Job, mergeJobs, refresh, type Tick } from './job.js'
 import type { Snapshot } from './manifest.js'
 import { type Place, Queue } from './queue.js'
@@ -25,6 +34,10 @@ export interface RebuildPorts {
   tick(): Tick
 }
 
+/** So many requests may share the build that waits, and name so many paths. */
+const MOST_WAITING = 1000
+const MOST_PATHS = 100_000
+
 type Last = NonNullable<RebuildOverview['last']>
 
 /** All builds of this process: by request and by the clock, one at a time. */
@@ -47,10 +60,13 @@ export class Rebuilds {
   }
 
   /**
-   * Checks what a request names.
-   * @throws UnknownBase, or BadPath where a path leads out of its base
+   * Checks what a request names, and whether there is room for it.
+   * @throws UnknownBase; BadPath where a path leads out of its base; Busy
    */
   async check({ paths, acceptRemovals }: Job): Promise<void> {
+    const { requests = 0, job } = this.#queue.waiting ?? {}
+    if (requests >= MOST_WAITING) throw new Busy(`${requests} requests for the next build`)
+    if (paths.length + (job?.paths.length ?? 0) > MOST_PATHS) throw new Busy(`${job?.paths.length} paths`)
     for (const name of [...paths.map(({ base }) => base), ...acceptRemovals]) {
       if (!this.#ports.baseNames.includes(name)) throw new UnknownBase(name)
     }
@@ -88,7 +104,11 @@ export class Rebuilds {
   }
 
   overview(): RebuildOverview {
-    return { running: this.#running ?? null, waiting: this.#queue.isWaiting, last: this.#last ?? null }
+    return {
+      running: this.#running ?? null,
+      waiting: this.#queue.waiting !== undefined,
+      last: this.#last ?? null
+    }
   }
 
   /** The progress of what runs now. */

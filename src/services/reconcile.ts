@@ -52,7 +52,7 @@ export function reconcile(known: Trackeds, look: Look, judgement: Judgement): Re
     return {
       entries: known,
       state: 'unavailable',
-      error: look.unavailable,
+      error: awaySentence(look.unavailable, known.size),
       warnings: [],
       doubts: [...judgement.doubts]
     }
@@ -71,6 +71,12 @@ export function reconcile(known: Trackeds, look: Look, judgement: Judgement): Re
     return suspect(settled, missing, known.size, judgement)
   if (judgement.remote) doubtFolders(settled, missing, scan, judgement)
   return settled
+}
+
+/** Why a base is unavailable, and what becomes of its reports. */
+export function awaySentence(reason: string, known: number): string {
+  const kept = `its ${known} known reports stay listed until it answers again`
+  return `${reason}; ${known > 0 ? kept : 'none of its reports is known yet'}`
 }
 
 function isBelow(rel: string, place: string): boolean {
@@ -100,7 +106,9 @@ function doubtFolders(settled: Reconciled, missing: Tracked[], scan: Scan, judge
     if (folder !== undefined) kept.set(folder, [...(kept.get(folder) ?? []), tracked])
   }
   for (const [rel, entries] of kept) {
-    const since = judgement.doubts.find((doubt) => doubt.rel === rel)?.since ?? judgement.now
+    const told = judgement.doubts.find((doubt) => doubt.rel === rel)?.since
+    // A moment that is still to come was told by a clock that has been set back since.
+    const since = told !== undefined && told <= judgement.now ? told : judgement.now
     if (Date.parse(judgement.now) - Date.parse(since) >= DOUBT_MS) continue
     for (const tracked of entries) settled.entries.set(tracked.entry.rel, tracked)
     settled.doubts.push({ base: judgement.base, rel, since })

@@ -1,6 +1,7 @@
 import { isIP } from 'node:net'
 import { join, resolve } from 'node:path'
 import { type SettingName, SettingTexts, type SettingWords } from '../schemas/settings.js'
+import { originOf } from './door.js'
 import { SettingError } from './errors.js'
 import { isBalanced, splitGlobs } from './select.js'
 
@@ -31,7 +32,11 @@ const decoders = {
   concurrency: (text: string) => within(Number(text), 1, 512),
   timeout: (text: string) => within(durationOf(text), 100, 24 * UNITS.h),
   maxDrop: (text: string) => within(Number.parseFloat(text) / 100, 0, 1),
-  host: (text: string) => (isLoopback(text) ? text : undefined),
+  token: (text: string | undefined) => text,
+  readToken: (text: string | undefined) => text,
+  corsOrigins: decodeOrigins,
+  allowedHosts: decodeHosts,
+  host: (text: string) => text,
   port: (text: string) => within(Number(text), 0, 65_535),
   logLevel: (text: string) => text
 }
@@ -49,6 +54,14 @@ export interface Settings {
   timeoutMs: number
   /** A share from 0 to 1. */
   maxDrop: number
+  /** What `POST /rebuild` needs. */
+  token?: string
+  /** What reading needs. */
+  readToken?: string
+  /** Origins whose pages may read, and rebuild. */
+  corsOrigins: string[]
+  /** Names in lower case. */
+  allowedHosts: string[]
   host: string
   port: number
   logLevel: string
@@ -89,6 +102,10 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
     concurrency: decode('concurrency', texts.concurrency),
     timeoutMs: decode('timeout', texts.timeout),
     maxDrop: decode('maxDrop', texts.maxDrop),
+    ...(texts.token !== undefined && { token: decode('token', texts.token) }),
+    ...(texts.readToken !== undefined && { readToken: decode('readToken', texts.readToken) }),
+    corsOrigins: decode('corsOrigins', texts.corsOrigins),
+    allowedHosts: decode('allowedHosts', texts.allowedHosts),
     host: decode('host', texts.host),
     port: decode('port', texts.port),
     logLevel: decode('logLevel', texts.logLevel),
@@ -97,11 +114,12 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
 }
 
 function decode<K extends SettingName>(name: K, given: string | undefined) {
-  const { env, flag, allowed, pattern, default: defaultText } = wordsOf(name)
+  const { env, flag, allowed, pattern, secret, default: defaultText } = wordsOf(name)
   const text = given ?? defaultText ?? ''
   const value = new RegExp(pattern, 's').test(text) ? decoders[name](text) : undefined
   if (value === undefined) {
-    throw new SettingError(`${env} (--${flag}) is ${JSON.stringify(text)}; allowed: ${allowed}`)
+    const shown = secret ? 'something that is not shown here' : JSON.stringify(text)
+    throw new SettingError(`${env} (--${flag}) is ${shown}; allowed: ${allowed}`)
   }
   return value as NonNullable<ReturnType<(typeof decoders)[K]>>
 }
@@ -122,9 +140,21 @@ function decodeGlobs(text: string): string[] | undefined {
   return globs.every(isBalanced) ? globs : undefined
 }
 
-function isLoopback(host: string): boolean {
-  if (isIP(host)) return host === '::1' || host.startsWith('127.')
-  return /^(?:.+\.)?localhost$/i.test(host)
+function listed(text: string): string[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter(Boolean)
+}
+
+function decodeHosts(text: string): string[] | undefined {
+  const names = listed(text).map((name) => name.toLowerCase().replace(/^\[(.*)\]$|\.$/, '$1'))
+  return names.every((name) => isIP(name) || /^[a-z0-9._-]+$/.test(name)) ? names : undefined
+}
+
+function decodeOrigins(text: string): string[] | undefined {
+  const origins = listed(text).map(originOf)
+  return origins.every((origin) => origin !== undefined) ? origins : undefined
 }
 
 function durationOf(text: string): number {

@@ -1,8 +1,10 @@
 import type { BuildResult, Ticket } from '../schemas/rebuild.js'
+import { Busy } from './errors.js'
 import type { Place } from './queue.js'
 
 /** A ticket is kept so long after its build ended, in milliseconds. */
-const KEEP_MS = 15 * 60_000
+const KEEP_MS = 11 * 60_000
+const MOST_KEPT = 20_000
 
 interface Kept {
   place: Place<unknown>
@@ -16,15 +18,20 @@ export class Tickets {
   readonly #now: () => number
   readonly #kept = new Map<string, Kept>()
 
-  /** @param now milliseconds since 1970 */
+  /** @param now milliseconds, by a clock that is never set */
   constructor(now: () => number) {
     this.#now = now
+  }
+
+  /** @throws Busy where there is no room for another one */
+  checkRoom(): void {
+    this.#forgetOld()
+    if (this.#kept.size >= MOST_KEPT) throw new Busy(`${this.#kept.size} rebuilds are remembered`)
   }
 
   /** Notes a rebuild under an id; `done` settles as its build does. */
   note(id: string, place: Place<unknown>, done: Promise<BuildResult>): void {
     const kept: Kept = { place }
-    this.#forgetOld()
     this.#kept.set(id, kept)
     const end = (told: Partial<Kept>) => Object.assign(kept, told, { endedAt: this.#now() })
     done.then(

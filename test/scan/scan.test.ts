@@ -10,6 +10,7 @@ import { Gate, Silence } from '../../src/scan/gate.js'
 import { asyncHands, type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
 import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
+import { pinFolder } from '../../src/scan/pin.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walk } from '../../src/scan/walk.js'
@@ -116,7 +117,7 @@ function walkWith(hands: Hands, root: string, known: Trackeds = new Map()): Prom
   const counts = { folders: 0, files: 0, read: 0 }
   return walk({
     base: 'b',
-    root,
+    pathOf: (rel) => join(root, rel),
     hands,
     parallel: false,
     select,
@@ -343,6 +344,47 @@ t.test('a base that gives no answer is left alone until it has answered', async 
   await new Promise(setImmediate)
   t.equal(gate.silentSince, undefined)
   t.equal(await gate.watch(async (calls) => await calls(async () => 1)), 1)
+})
+
+t.test('who asks a silent base meanwhile does not put its time limit off', async (t) => {
+  const gate = new Gate(2, 300)
+  const began = performance.now()
+  const hangs = () => new Promise<void>(() => {})
+  const first = gate.watch(async (calls) => await calls(hangs))
+  first.catch(() => {})
+  const asking = setInterval(() => void gate.watch(async (calls) => await calls(hangs)).catch(() => {}), 50)
+  await t.rejects(first, new Silence())
+  clearInterval(asking)
+  t.ok(performance.now() - began < 2000)
+})
+
+t.test('a folder that is exchanged for a link while a file is looked at leads nowhere', async (t) => {
+  const folder = fs.realpathSync(
+    t.testdir({ base: { x: { 'a.md': '# Mine' } }, other: { 'a.md': '# Secret' } })
+  )
+  const base = join(folder, 'base')
+  const pinned = await pinFolder(base, ['x'], undefined)
+  fs.renameSync(join(base, 'x'), join(base, 'was'))
+  fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
+  t.equal(fs.readFileSync(`${pinned?.path}/a.md`, 'utf8'), '# Mine', 'what was pinned stays')
+  pinned?.unpin()
+  t.equal(await pinFolder(base, ['x'], undefined), undefined, 'a link is no folder')
+  t.equal(await pinFolder(base, ['gone'], async (call) => await call()), undefined)
+  t.equal(await pinFolder(base, ['was', 'a.md'], undefined), undefined)
+  t.match(await scanner(base).look(['x/a.md'], new Map()), { found: new Map([['x/a.md', undefined]]) })
+})
+
+t.test('looking at many files by name holds few folders open', async (t) => {
+  const root = t.testdir({})
+  const rels = Array.from({ length: 300 }, (_, i) => `${i}/x.md`)
+  plant(root, Object.fromEntries(rels.map((rel) => [rel, '# X'])))
+  const openBefore = fs.readdirSync('/proc/self/fd').length
+  for (const type of ['ext4', 'fuse.rclone']) {
+    const mounts = () => [{ point: '/', type, device: '0:1', root: '/' }]
+    const found = await scanner(root, { mounts }).look(rels, new Map())
+    t.ok('found' in found && [...found.found.values()].every((tracked) => tracked?.entry.title === 'X'), type)
+  }
+  t.equal(fs.readdirSync('/proc/self/fd').length, openBefore, 'and none afterwards')
 })
 
 t.test('a base that answers slowly, but answers, is waited for', async (t) => {

@@ -146,7 +146,7 @@ t.test(
     let fails = true
     const builds = rebuilds({ build: async () => (fails ? { ...built, notWritten: 'ENOSPC' } : built) })
     await builds.request(refresh).done
-    t.match(builds.health(null), { running: false, lastError: 'the manifest could not be written: ENOSPC' })
+    t.match(builds.health(null), { running: false, lastError: /its disk is full \(ENOSPC\)/ })
     fails = false
     await builds.request(refresh).done
     t.match(builds.health(null), { lastError: null })
@@ -209,7 +209,7 @@ t.test('a check is tried again, too, when its builder was killed', async (t) => 
   await t.rejects(builds.check(job), { code: 'RI_ERR_BUILD_FAILED' })
 })
 
-t.test('a ticket tells where its build stands, and is kept for 15 minutes after its end', async (t) => {
+t.test('a ticket tells where its build stands, and is kept for 11 minutes after its end', async (t) => {
   let now = 0
   const tickets = new Tickets(() => now)
   const { queue, end } = stage()
@@ -229,12 +229,28 @@ t.test('a ticket tells where its build stands, and is kept for 15 minutes after 
   await place.done
   await new Promise(setImmediate)
   t.match(tickets.find('id'), { id: 'id', state: 'done', result: { durationMs: 7 } })
-  now = 15 * 60_000
+  now = 11 * 60_000
+  tickets.checkRoom()
   tickets.note('second', place, Promise.reject(Object.assign(new Error('no'), { code: 'X' })))
   await new Promise(setImmediate)
   t.match(tickets.find('second'), { state: 'failed', error: { code: 'X', message: 'no' } })
   t.ok(tickets.find('id'))
   now++
-  tickets.note('third', place, Promise.resolve(built.result))
+  tickets.checkRoom()
   t.notOk(tickets.find('id'))
+})
+
+t.test('there is room for so many tickets and no more, until old ones are forgotten', async (t) => {
+  let now = 0
+  const tickets = new Tickets(() => now)
+  const place = stage().queue.request('first')
+  for (let i = 0; i < 20_000; i++) {
+    tickets.checkRoom()
+    tickets.note(String(i), place, Promise.resolve(built.result))
+  }
+  await new Promise(setImmediate)
+  t.throws(() => tickets.checkRoom(), { code: 'RI_ERR_BUSY', statusCode: 503 })
+  now = 11 * 60_000 + 1
+  tickets.checkRoom()
+  t.notOk(tickets.find('0'))
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { checkDoor } from '../../src/services/door.js'
 import { readSettings, type Texts } from '../../src/services/settings.js'
 
 const around = { cwd: '/here', home: '/home/me', samples: '/opt/a, b/samples' }
@@ -14,6 +15,8 @@ t.test('without any setting the samples are served on loopback', async (t) => {
     concurrency: 32,
     timeoutMs: 30_000,
     maxDrop: 0.5,
+    corsOrigins: [],
+    allowedHosts: [],
     host: '127.0.0.1',
     port: 3000,
     logLevel: 'info',
@@ -58,7 +61,19 @@ t.test('a bad value is named with its setting and what is allowed, in one line',
     ['concurrency', '0', '-1', '1.5', 'x', '513', ''],
     ['timeout', '0', '0s', '99ms', '25h'],
     ['maxDrop', '50', '101%', '-1%', '100.5%', '%'],
-    ['host', '', '0.0.0.0', 'example.org', '192.168.1.1', 'a b'],
+    [
+      'corsOrigins',
+      '*',
+      'null',
+      'dash.example',
+      'https://a/b',
+      'https://u@a',
+      'ftp://a',
+      'https://a?x',
+      'https://a b'
+    ],
+    ['allowedHosts', 'a/b', '*', 'a:80', 'http://a'],
+    ['host', '', 'a b'],
     ['port', '-1', '65536', 'x', '80.5'],
     ['logLevel', 'loud', 'INFO', '']
   ]
@@ -73,6 +88,39 @@ t.test('a bad value is named with its setting and what is allowed, in one line',
   }
 })
 
+t.test('a bad token is named, but not shown', async (t) => {
+  for (const name of ['token', 'readToken'] as const) {
+    for (const text of ['', 'a b', 'tök', 'a\n']) {
+      t.throws(() => read({ [name]: text }), {
+        message: /_TOKEN \(--(read-)?token\) is something that is not shown here; /
+      })
+    }
+  }
+  t.match(read({ token: 's3cret', readToken: '~!' }), { token: 's3cret', readToken: '~!' })
+})
+
+t.test('origins and names are taken in the form that browsers send', async (t) => {
+  t.match(
+    read({
+      corsOrigins: 'HTTPS://Dash.Example:443/, http://localhost:8080',
+      allowedHosts: 'Reports.Example., [::2], 10.0.0.1'
+    }),
+    {
+      corsOrigins: ['https://dash.example', 'http://localhost:8080'],
+      allowedHosts: ['reports.example', '::2', '10.0.0.1']
+    }
+  )
+})
+
 t.test('only loopback can be served without a token', async (t) => {
-  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '::1']) t.equal(read({ host }).host, host)
+  for (const host of ['localhost', '127.0.0.1', '127.1.2.3', '::1', 'x.localhost'])
+    t.doesNotThrow(() => checkDoor(read({ host })), host)
+  for (const host of ['0.0.0.0', '::', 'example.org', '192.168.1.1', 'localhost.example']) {
+    t.throws(
+      () => checkDoor(read({ host })),
+      { code: 'RI_ERR_SETTING', message: /^HOST \(--host\) is ".*"; allowed: .*REPORTS_INDEX_TOKEN/ },
+      host
+    )
+    t.doesNotThrow(() => checkDoor(read({ host, token: 't' })), host)
+  }
 })

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress, ReportPath } from '../../schemas/rebuild.js'
-import type { BuilderAnswer, BuilderQuestion, BuilderSaid, Built, ToldBuilder } from '../builder-messages.js'
+import type { BuilderQuestion, BuilderSaid, BuilderTalk, Built } from '../builder-messages.js'
 import { ChildLost } from '../errors.js'
 import type { Job } from '../job.js'
 import type { Snapshot } from '../manifest.js'
@@ -24,7 +24,7 @@ export interface BuilderProcessOptions {
   silenceMs: number
 }
 
-type BuilderChild = Child<BuilderQuestion, BuilderAnswer, ToldBuilder, BuilderSaid>
+type BuilderChild = Child<BuilderTalk>
 
 /** Threads for the manifest's own file calls, beside those for the bases. */
 const SPARE_THREADS = 4

@@ -2,17 +2,27 @@ import { type ChildProcess, fork } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { ChildLost } from '../errors.js'
 
+/** What a process and its parent have to say to each other. */
+export interface Talk {
+  question: unknown
+  answer: unknown
+  /** What the process is told unasked. */
+  told: unknown
+  /** What the process says unasked. */
+  said: unknown
+}
+
 /** What a process is told: a question that it owes an answer to, or a word. */
-export type ToChild<Q, W> = { id: number; question: Q } | { word: W }
+export type ToChild<T extends Talk> = { id: number; question: T['question'] } | { word: T['told'] }
 
 /** What it says; `alive` while it owes an answer. */
-export type FromChild<A, W> =
-  | { id: number; answer: A }
+export type FromChild<T extends Talk> =
+  | { id: number; answer: T['answer'] }
   | { id: number; failure: string }
-  | { word: W }
+  | { word: T['said'] }
   | { alive: true }
 
-export interface ChildOptions<W> {
+export interface ChildOptions<T extends Talk> {
   /** The process's main module. */
   main: URL
   /** Threads for its file calls. */
@@ -20,7 +30,7 @@ export interface ChildOptions<W> {
   /** It may owe an answer and give no sign for so long, in milliseconds. */
   silenceMs: number
   /** Takes what it says unasked. */
-  hear(word: W): void
+  hear(word: T['said']): void
 }
 
 interface Waiting<A> {
@@ -34,19 +44,19 @@ const LOOK_MS = 1000
  * A process of our own that may hang in a file call. Then it is left behind: killed, which it may not notice before that
  * call has been answered, and not waited for.
  */
-export class Child<Q, A, ToldWord, SaidWord> {
+export class Child<T extends Talk> {
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
-  readonly #options: ChildOptions<SaidWord>
+  readonly #options: ChildOptions<T>
   readonly #process: ChildProcess
-  readonly #waiting = new Map<number, Waiting<A>>()
+  readonly #waiting = new Map<number, Waiting<T['answer']>>()
   #ids = 0
   #lost = false
   #hanging = false
   #silentFor = 0
   #watch: NodeJS.Timeout | undefined
 
-  constructor(options: ChildOptions<SaidWord>) {
+  constructor(options: ChildOptions<T>) {
     this.#options = options
     this.#process = fork(fileURLToPath(options.main), [], {
       // libuv reads the size of its thread pool when a process begins, so it is set here.
@@ -55,7 +65,7 @@ export class Child<Q, A, ToldWord, SaidWord> {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc']
     })
-    this.#process.on('message', (message) => this.#hear(message as FromChild<A, SaidWord>))
+    this.#process.on('message', (message) => this.#hear(message as FromChild<T>))
     this.ended = new Promise((resolve) => {
       const end = (reason: string) => {
         this.#hanging = false
@@ -83,7 +93,7 @@ export class Child<Q, A, ToldWord, SaidWord> {
   }
 
   /** @throws ChildLost when the process ends, or is left behind, before it answers */
-  ask(question: Q): Promise<A> {
+  ask(question: T['question']): Promise<T['answer']> {
     const id = ++this.#ids
     return new Promise((resolve, reject) => {
       if (this.#lost) {
@@ -96,7 +106,7 @@ export class Child<Q, A, ToldWord, SaidWord> {
     })
   }
 
-  tell(word: ToldWord): void {
+  tell(word: T['told']): void {
     this.#send({ word })
   }
 
@@ -108,18 +118,18 @@ export class Child<Q, A, ToldWord, SaidWord> {
     this.#process.unref()
   }
 
-  #send(message: ToChild<Q, ToldWord>): void {
+  #send(message: ToChild<T>): void {
     this.#process.send(message, () => {})
   }
 
-  #hear(message: FromChild<A, SaidWord>): void {
+  #hear(message: FromChild<T>): void {
     this.#silentFor = 0
     if ('word' in message) this.#options.hear(message.word)
     else if ('answer' in message) this.#take(message.id)?.resolve(message.answer)
     else if ('failure' in message) this.#take(message.id)?.reject(new Error(message.failure))
   }
 
-  #take(id: number): Waiting<A> | undefined {
+  #take(id: number): Waiting<T['answer']> | undefined {
     const waiting = this.#waiting.get(id)
     this.#waiting.delete(id)
     return waiting

@@ -62,7 +62,7 @@ function stampOfFault(error: unknown): string {
   return code === 'ENOENT' ? 'missing' : (code ?? 'unknown')
 }
 
-function stampIn(stat: Stats | undefined): string {
-  if (!stat) return 'missing'
-  return `${stat.isFile() ? FILE : 'other '}${stat.ino}.${stat.size}.${stat.mtimeMs}.${stat.ctimeMs}`
+function stampIn(stats: Stats | undefined): string {
+  if (!stats) return 'missing'
+  return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs}.${stats.ctimeMs}`
 }

@@ -9,6 +9,15 @@ export interface LookerQuestion {
   before: LookedAt
 }
 
+/** All that the looker and its parent have to say to each other. */
+export interface LookerTalk {
+  question: LookerQuestion
+  answer: Look
+  told: never
+  /** The manifest's file system has answered. */
+  said: 'sign'
+}
+
 /** Looks go one after the other; a second thread for the call that one is left with. */
 const THREADS = 2
 /** Its looks never block it, so it gives a sign all the time; milliseconds. */
@@ -20,7 +29,7 @@ const START_MS = 5000
 export class ManifestLooker {
   readonly #main: URL
   readonly #onSign: () => void
-  #child: Child<LookerQuestion, Look, never, 'sign'> | undefined
+  #child: Child<LookerTalk> | undefined
   #started: Promise<unknown> = Promise.resolve()
   #stopped = false
 

@@ -1,14 +1,14 @@
-import type { FromChild, ToChild } from './child.js'
+import type { FromChild, Talk, ToChild } from './child.js'
 
 /** So often a process that owes an answer says that it is alive, in milliseconds. */
 const ALIVE_MS = 500
 
 /** The other end of a `Child`: makes this process one that answers its parent, and ends with it. */
-export function answerParent<Q, A, ToldWord, SaidWord>(
-  answer: (question: Q) => Promise<A>,
-  hear: (word: ToldWord) => void
-): (word: SaidWord) => void {
-  const say = (message: FromChild<A, SaidWord>) => process.send?.(message, undefined, {}, () => {})
+export function answerParent<T extends Talk>(
+  answer: (question: T['question']) => Promise<T['answer']>,
+  hear: (word: T['told']) => void
+): (word: T['said']) => void {
+  const say = (message: FromChild<T>) => process.send?.(message, undefined, {}, () => {})
   let owed = 0
   let pulse: NodeJS.Timeout | undefined
   const beat = (change: 1 | -1) => {
@@ -16,7 +16,7 @@ export function answerParent<Q, A, ToldWord, SaidWord>(
     clearInterval(pulse)
     if (owed > 0) pulse = setInterval(() => say({ alive: true }), ALIVE_MS)
   }
-  process.on('message', (message: ToChild<Q, ToldWord>) => {
+  process.on('message', (message: ToChild<T>) => {
     if ('word' in message) {
       hear(message.word)
       return

@@ -1,0 +1,63 @@
+import bearerAuth from '@fastify/bearer-auth'
+import cors from '@fastify/cors'
+import type { FastifyInstance, onRequestHookHandler } from 'fastify'
+import fp from 'fastify-plugin'
+import { hostCheck, isFromFriend } from '../services/door.js'
+import { ForeignOrigin, UnknownHost, UrlTooLong } from '../services/errors.js'
+import type { Settings } from '../services/settings.js'
+import '../services/decorators.js'
+
+/** Characters of a URL that are read at most. */
+const MOST_URL = 8192
+
+/** Headers of answers that a page of another origin may read. */
+const EXPOSED = ['ETag', 'Location', 'Retry-After', 'Reports-Index-Source', 'Reports-Index-Checked-At']
+
+/** Who may ask for what: the names it is called by, the pages that may act on it, the tokens. */
+export default fp<{ settings: Settings }>(
+  async function guard(fastify: FastifyInstance, { settings }) {
+    const { corsOrigins, token, readToken } = settings
+    const isKnownHost = hostCheck(settings)
+    fastify.addHook('onRequest', async ({ url, headers: { host } }) => {
+      if (!isKnownHost(host)) throw new UnknownHost(host)
+      if (url.length > MOST_URL) throw new UrlTooLong(MOST_URL)
+    })
+    if (corsOrigins.length > 0) {
+      await fastify.register(cors, {
+        origin: corsOrigins,
+        methods: ['GET', 'HEAD', 'POST'],
+        allowedHeaders: ['Authorization', 'Content-Type', 'If-None-Match', 'Last-Event-ID'],
+        exposedHeaders: EXPOSED,
+        maxAge: 600,
+        strictPreflight: false
+      })
+    }
+    fastify.addHook('onRequest', async ({ routeOptions, headers }) => {
+      if (routeOptions.config.access !== 'rebuild') return
+      const { origin, host, 'sec-fetch-site': site } = headers as Record<string, string | undefined>
+      if (!isFromFriend({ origin, host, site }, corsOrigins)) throw new ForeignOrigin(origin ?? 'unknown')
+    })
+    if (token === undefined && readToken === undefined) return
+    if (!fastify.hasDecorator('verifyBearerAuthFactory'))
+      await fastify.register(bearerAuth, { keys: [], addHook: false })
+    const needs = { open: undefined, read: asking(fastify, readToken), rebuild: asking(fastify, token) }
+    fastify.addHook('onRequest', function (request, reply, done) {
+      // What says nothing of its access is read like the listing.
+      const ask = request.is404 ? undefined : needs[request.routeOptions.config.access ?? 'read']
+      if (ask) ask.call(this, request, reply, done)
+      else done()
+    })
+  },
+  { name: 'reports-index-guard', dependencies: ['reports-index-errors'], fastify: '5.x' }
+)
+
+function asking(fastify: FastifyInstance, token: string | undefined): onRequestHookHandler | undefined {
+  if (token === undefined) return undefined
+  const options = {
+    keys: [token],
+    addHook: false,
+    verifyErrorLogLevel: 'debug',
+    specCompliance: 'rfc6749' as const
+  }
+  return fastify.verifyBearerAuthFactory?.(options)
+}

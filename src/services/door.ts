@@ -1,0 +1,65 @@
+import { isIP } from 'node:net'
+import { SettingError } from './errors.js'
+import type { Settings } from './settings.js'
+
+/** Whether a host's name or address stands for this machine itself. */
+export function isLoopback(host: string): boolean {
+  const name = host.replace(/\.$/, '')
+  if (isIP(name)) return name === '::1' || name.startsWith('127.')
+  return /^(?:.+\.)?localhost$/i.test(name)
+}
+
+/**
+ * A service that others can reach has to have a token.
+ * @throws SettingError
+ */
+export function checkDoor({ host, token }: Settings): void {
+  if (isLoopback(host) || token !== undefined) return
+  throw new SettingError(
+    `HOST (--host) is ${JSON.stringify(host)}; allowed: a loopback name or address, or any of this machine where ` +
+      'REPORTS_INDEX_TOKEN (--token) is set'
+  )
+}
+
+/** Tells which `Host` headers a service that listens there takes: on loopback, no web page may reach it by DNS rebinding. */
+export function hostCheck({ host, allowedHosts }: Settings): (header: string | undefined) => boolean {
+  if (!isLoopback(host) && allowedHosts.length === 0) return () => true
+  return (header) => {
+    if (header === undefined) return true // HTTP/1.0, which no web page speaks
+    const name = hostnameIn(header)
+    return name !== undefined && (isLoopback(name) || allowedHosts.includes(name))
+  }
+}
+
+/** The name or address in a `Host` header, in lower case, without port and brackets. */
+function hostnameIn(header: string): string | undefined {
+  const [, address, name] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header) ?? []
+  return (address ?? name?.replace(/\.$/, ''))?.toLowerCase()
+}
+
+/**
+ * Whether a request to change something comes from a page of ours, of a listed origin, or from no web page at all.
+ * @param headers `origin`, `host` and `sec-fetch-site` of the request
+ */
+export function isFromFriend(
+  headers: { origin?: string | undefined; host?: string | undefined; site?: string | undefined },
+  listed: readonly string[]
+): boolean {
+  const { origin, host, site } = headers
+  if (origin === undefined) return site !== 'cross-site' && site !== 'same-site'
+  const from = originOf(origin)
+  if (from === undefined) return false
+  // A proxy in front may speak TLS: the scheme that the page was loaded by is not known here.
+  if (listed.includes(from)) return true
+  return host !== undefined && ['http', 'https'].some((scheme) => originOf(`${scheme}://${host}`) === from)
+}
+
+/** An origin in the form that browsers send; undefined where a text is none. */
+export function originOf(text: string): string | undefined {
+  if (!/^https?:\/\/[^/?#@\s]+\/?$/i.test(text)) return undefined
+  try {
+    return new URL(text).origin
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,198 @@
+import { connect } from 'node:net'
+import fastify, { type InjectOptions } from 'fastify'
+import t, { type Test } from 'tap'
+import app from '../src/app.js'
+import { Service, scratch, settingsFor } from './support.js'
+
+async function house(t: Test, texts = {}) {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const server = fastify()
+  await server.register(app, { settings: settingsFor(folder, ['a'], texts) })
+  t.teardown(() => server.close())
+  await server.inject({ method: 'POST', url: '/rebuild', headers: bearer('write') })
+  const ask = async (
+    url: string,
+    headers: Record<string, string> = {},
+    method: InjectOptions['method'] = 'GET'
+  ) => await server.inject({ method: method ?? 'GET', url, headers })
+  return { ask, server }
+}
+
+const bearer = (token: string) => ({ authorization: `Bearer ${token}` })
+
+t.test('with a token, rebuilding needs it and reading does not', async (t) => {
+  const { ask } = await house(t, { token: 'write' })
+  const wrong = [
+    {},
+    bearer('other'),
+    bearer(''),
+    bearer('writ'),
+    bearer('writeX'),
+    { authorization: 'write' },
+    { authorization: 'Basic write' }
+  ]
+  for (const headers of wrong) {
+    const answer = await ask('/rebuild', headers, 'POST')
+    t.equal(answer.statusCode, 401, JSON.stringify(headers))
+    t.match(answer.json(), {
+      statusCode: 401,
+      code: /_AUTHORIZATION_HEADER$/,
+      error: 'Unauthorized',
+      message: String
+    })
+    t.match(answer.headers['www-authenticate'], /^Bearer /)
+  }
+  t.equal((await ask('/rebuild', bearer('write'), 'POST')).statusCode, 200)
+  t.equal((await ask('/rebuild', { authorization: 'bearer write' }, 'POST')).statusCode, 200)
+  for (const url of ['/reports-index', '/rebuild', '/health', '/ready', '/openapi.json'])
+    t.equal((await ask(url)).statusCode, 200, url)
+})
+
+t.test('with a token for reading, all that tells of reports needs it', async (t) => {
+  const { ask } = await house(t, { token: 'write', readToken: 'read' })
+  for (const url of ['/reports-index', '/rebuild', '/rebuild/x', '/reports-index?q=1']) {
+    t.equal((await ask(url)).statusCode, 401, url)
+    t.equal((await ask(url, bearer('write'))).statusCode, 401, `${url}: the other token is another`)
+  }
+  t.equal((await ask('/reports-index', {}, 'HEAD')).statusCode, 401)
+  t.equal((await ask('/reports-index', bearer('read'))).statusCode, 200)
+  t.equal((await ask('/reports-index', bearer('read'), 'HEAD')).statusCode, 200)
+  t.equal((await ask('/rebuild', bearer('read'))).statusCode, 200)
+  t.equal((await ask('/rebuild', bearer('read'), 'POST')).statusCode, 401)
+  for (const url of ['/health', '/ready', '/openapi.json']) t.equal((await ask(url)).statusCode, 200, url)
+  t.equal((await ask('/nowhere')).statusCode, 404)
+})
+
+t.test('every route says who may ask', async (t) => {
+  const server = fastify()
+  const routes: string[] = []
+  server.addHook('onRoute', ({ url, method, config }) => {
+    if (url !== '*' && !config?.access) routes.push(`${String(method)} ${url}`)
+  })
+  await server.register(app, { settings: settingsFor(scratch(t, { 'a/': '' }), ['a']) })
+  await server.ready()
+  await server.close()
+  t.strictSame(routes, [])
+})
+
+t.test('a page that reaches it by another name is refused, whatever it asks', async (t) => {
+  const { ask } = await house(t, { allowedHosts: 'reports.example' })
+  for (const url of ['/reports-index', '/health', '/rebuild', '/nowhere']) {
+    const answer = await ask(url, { host: 'evil.example:3000' })
+    t.match(answer.json(), { statusCode: 403, code: 'RI_ERR_UNKNOWN_HOST', message: /evil\.example/ }, url)
+  }
+  t.equal((await ask('/rebuild', { host: 'evil.example' }, 'POST')).statusCode, 403)
+  for (const host of ['localhost:3000', '127.0.0.1:3000', '[::1]:3000', 'reports.example'])
+    t.equal((await ask('/reports-index', { host })).statusCode, 200, host)
+})
+
+t.test('a page of another origin can not rebuild', async (t) => {
+  const { ask } = await house(t)
+  for (const origin of ['https://evil.example', 'null', 'http://localhost:8080']) {
+    const answer = await ask('/rebuild', { host: 'localhost:3000', origin }, 'POST')
+    t.match(answer.json(), { statusCode: 403, code: 'RI_ERR_FOREIGN_ORIGIN' }, origin)
+  }
+  t.equal(
+    (await ask('/rebuild', { host: 'localhost:3000', origin: 'http://localhost:3000' }, 'POST')).statusCode,
+    200
+  )
+  const read = await ask('/reports-index', { host: 'localhost:3000', origin: 'https://evil.example' })
+  t.equal(read.headers['access-control-allow-origin'], undefined)
+  t.equal(read.headers.vary, 'Accept-Encoding')
+  const preflight = { origin: 'https://evil.example', 'access-control-request-method': 'POST' }
+  t.equal((await ask('/rebuild', preflight, 'OPTIONS')).statusCode, 404)
+})
+
+t.test('a listed origin may read and rebuild, with tokens too', async (t) => {
+  const { ask } = await house(t, { corsOrigins: 'https://dash.example', token: 'write', readToken: 'read' })
+  const origin = 'https://dash.example'
+  const preflight = await ask(
+    '/rebuild',
+    { origin, 'access-control-request-method': 'POST', 'access-control-request-headers': 'authorization' },
+    'OPTIONS'
+  )
+  t.equal(preflight.statusCode, 204, 'a preflight carries no token')
+  t.match(preflight.headers, {
+    'access-control-allow-origin': origin,
+    'access-control-allow-headers': /Authorization/,
+    'access-control-allow-methods': /POST/
+  })
+  const read = await ask('/reports-index', { origin, ...bearer('read') })
+  t.match(read.headers, {
+    'access-control-allow-origin': origin,
+    'access-control-expose-headers': /ETag/,
+    vary: 'Accept-Encoding, Origin'
+  })
+  const same = await ask('/reports-index', {
+    origin,
+    ...bearer('read'),
+    'if-none-match': read.headers.etag as string
+  })
+  t.equal(same.statusCode, 304)
+  t.equal(same.headers.vary, 'Accept-Encoding, Origin')
+  t.equal((await ask('/rebuild', { origin, ...bearer('write') }, 'POST')).statusCode, 200)
+  t.equal(
+    (await ask('/rebuild', { origin: 'https://evil.example', ...bearer('write') }, 'POST')).statusCode,
+    403
+  )
+  const other = await ask('/reports-index', { origin: 'https://evil.example', ...bearer('read') })
+  t.equal(other.headers['access-control-allow-origin'], undefined)
+  t.equal(other.headers.vary, 'Accept-Encoding, Origin', 'a cache keeps both apart')
+  const stranger = await ask(
+    '/rebuild',
+    { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
+    'OPTIONS'
+  )
+  t.equal(stranger.headers['access-control-allow-origin'], undefined)
+})
+
+t.test('what is too long is refused in the shape of all errors', async (t) => {
+  const { ask } = await house(t)
+  t.match((await ask(`/reports-index?q=${'x'.repeat(9000)}`)).json(), {
+    statusCode: 414,
+    code: 'RI_ERR_URL_TOO_LONG'
+  })
+  t.match((await ask(`/rebuild/${'x'.repeat(500)}`)).json(), {
+    statusCode: 414,
+    code: 'FST_ERR_MAX_PARAM_LENGTH'
+  })
+  t.match((await ask('/rebuild/%zz')).json(), {
+    statusCode: 400,
+    code: String,
+    error: 'Bad Request',
+    message: String
+  })
+})
+
+t.test('more connections than it has room for are closed, and the others are answered', async (t) => {
+  const folder = scratch(t, { 'a/one.md': '' })
+  const service = await Service.start([
+    '--base',
+    `a=${folder}/a`,
+    '--manifest',
+    `${folder}/m.json`,
+    '--refresh',
+    '0'
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  const port = Number(new URL(service.url).port)
+  const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  t.teardown(() => {
+    for (const socket of sockets) socket.destroy()
+  })
+  const isOpen = async (socket: (typeof sockets)[number]) =>
+    await new Promise<boolean>((resolve) => {
+      socket.on('close', () => resolve(false))
+      socket.once('data', () => resolve(true))
+      socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    })
+  const open = (await Promise.all(sockets.map(isOpen))).filter(Boolean)
+  t.equal(open.length, 500)
+  for (const socket of sockets) socket.destroy()
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.equal((await fetch(`${service.url}/health`)).status, 200)
+  t.match(service.stderr, /more than 500 connections/)
+  const body = await fetch(`${service.url}/health`, { headers: { x: 'y'.repeat(20_000) } })
+  t.equal(body.status, 431)
+  t.match(await body.json(), { statusCode: 431, code: 'HPE_HEADER_OVERFLOW' })
+})
