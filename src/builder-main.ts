@@ -15,6 +15,9 @@ import type { Settings } from './services/settings.js'
 
 /** The builder process: made by the service, told what to do by messages, gone with the service. */
 
+/** Who waits for no more than what is remembered anyway waits so long, in milliseconds. */
+const SHORT_MS = 1000
+
 let house: ReturnType<typeof furnish> | undefined
 let takeLastGood: (snapshot: Snapshot | undefined) => void = () => {}
 
@@ -35,9 +38,10 @@ function furnish(settings: Settings, careful: boolean) {
     maxDrop,
     concurrency,
     manifest: boundedManifestFile(
-      manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root, mounts()))),
+      manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root, mounts())), now),
       {
         limitMs: timeoutMs,
+        shortMs: Math.min(timeoutMs, SHORT_MS),
         canHang: () => !isLocal(manifest, mounts()),
         isLocal: () => isLocal(manifest)
       }

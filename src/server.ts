@@ -47,8 +47,9 @@ export async function serve(settings: Settings): Promise<Serving> {
   })
   server.server.maxConnections = MOST_CONNECTIONS
   tellDropped(server)
-  finishAnswers(server)
   await server.register(app, { settings })
+  // Behind the app: what it gives up when it stops is answered first.
+  await server.register(async (last) => finishAnswers(last))
   await server.ready()
   // Fastify's own line says what the caller says on standard output.
   server.log.level = ['silent', 'fatal', 'error'].includes(settings.logLevel) ? settings.logLevel : 'warn'

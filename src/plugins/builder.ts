@@ -54,6 +54,7 @@ export default fp<BuilderPluginOptions>(
       },
       failed: (error) => log.error(error, error.message),
       wantsListing: () => fastify.reader.wantsListing,
+      wantsMending: () => fastify.reader.wantsMending,
       baseNames,
       now,
       tick

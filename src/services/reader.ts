@@ -113,6 +113,11 @@ export class Reader {
     return this.#state !== 'ok' || this.#ports.view.canBeLate
   }
 
+  /** Whether the manifest answers, and can not be used. */
+  get wantsMending(): boolean {
+    return this.#state !== 'ok' && this.#state !== 'late'
+  }
+
   /** The manifest as health tells it. */
   manifestHealth(nowMs: number): Health['manifest'] {
     const { snapshot, checkedAt } = this.#served ?? {}

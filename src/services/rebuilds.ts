@@ -27,6 +27,8 @@ export interface RebuildPorts {
   failed(error: Error): void
   /** Whether there is no listing to serve, so that a build's own is wanted. */
   wantsListing(): boolean
+  /** Whether the manifest is there and can not be used. */
+  wantsMending(): boolean
   baseNames: readonly string[]
   /** Milliseconds since 1970. */
   now(): number
@@ -38,6 +40,10 @@ export interface RebuildPorts {
 const MOST_WAITING = 1000
 const MOST_PATHS = 100_000
 
+/** So long is waited after the first mending in vain, at most, in milliseconds. */
+const MEND_MS = 500
+const MOST_MEND_MS = 60_000
+
 type Last = NonNullable<RebuildOverview['last']>
 
 /** All builds of this process: by request and by the clock, one at a time. */
@@ -48,6 +54,8 @@ export class Rebuilds {
   #last: Last | undefined
   #lastDurationMs: number | null = null
   #stopping = false
+  #mendsInVain = 0
+  #mendTimer: NodeJS.Timeout | undefined
 
   constructor(ports: RebuildPorts) {
     this.#ports = ports
@@ -94,9 +102,22 @@ export class Rebuilds {
     return snapshot
   }
 
-  /** Asks for a refresh that mends the manifest. */
+  /**
+   * Asks for a refresh that mends the manifest. When the last one was written and is no more to be read than what it
+   * mended, as happens on mounts, the next one waits, longer each time.
+   */
   mend(): void {
-    this.request({ ...refresh, mend: true })
+    if (this.#mendTimer || this.#stopping) return
+    const waitMs = this.#mendsInVain === 0 ? 0 : Math.min(MEND_MS * 2 ** this.#mendsInVain, MOST_MEND_MS)
+    if (waitMs === 0) {
+      this.request({ ...refresh, mend: true })
+      return
+    }
+    this.#mendTimer = setTimeout(() => {
+      this.#mendTimer = undefined
+      this.request({ ...refresh, mend: true })
+    }, waitMs)
+    this.#mendTimer.unref()
   }
 
   progress(progress: Progress): void {
@@ -132,6 +153,7 @@ export class Rebuilds {
   /** Takes no more work, refuses what waits, and gives a running build up. */
   async stop(): Promise<void> {
     this.#stopping = true
+    clearTimeout(this.#mendTimer)
     this.#queue.close(new Stopping())
     await this.#ports.stop()
   }
@@ -153,6 +175,8 @@ export class Rebuilds {
       const handOver = this.#ports.wantsListing()
       const built = await this.#try(() => this.#ports.build(job, handOver))
       await this.#ports.landed(built, job)
+      const inVain = built.notWritten === undefined && this.#ports.wantsMending()
+      this.#mendsInVain = inVain ? this.#mendsInVain + 1 : 0
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
       this.#last = error
         ? failure(error, moment())

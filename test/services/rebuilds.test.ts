@@ -116,6 +116,7 @@ function rebuilds(over: Partial<RebuildPorts>): Rebuilds {
     landed: async () => {},
     failed() {},
     wantsListing: () => false,
+    wantsMending: () => false,
     baseNames: ['b'],
     now: () => 0,
     tick: () => 'here:0',

@@ -2,8 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { ManifestFile } from './manifest-file.js'
 
 export interface Bounds {
-  /** A call may take so long where it can hang, in milliseconds. */
+  /** A call may take so long where it can hang, in milliseconds; one whose answer is only a short cut, `shortMs`. */
   limitMs: number
+  shortMs: number
   /** Whether calls on the manifest can hang. */
   canHang(): boolean
   /** Whether the manifest's place lies on a disk of this machine. */
@@ -14,17 +15,18 @@ export interface Bounds {
  * A manifest whose file system may hang, or fall away. A call that is late is not waited for; until it has been answered
  * there is no other. A late write is called off before it takes the manifest's place.
  */
-export function boundedManifestFile(file: ManifestFile, { limitMs, canHang, isLocal }: Bounds): ManifestFile {
+export function boundedManifestFile(file: ManifestFile, bounds: Bounds): ManifestFile {
+  const { limitMs, shortMs, canHang, isLocal } = bounds
   let owes = false
   let wasRemote = !isLocal()
 
-  const bounded = async <T>(call: (isWanted: () => boolean) => Promise<T>): Promise<T> => {
+  const bounded = async <T>(call: (isWanted: () => boolean) => Promise<T>, ms = limitMs): Promise<T> => {
     if (owes) throw late()
     let wanted = true
     const done = call(() => wanted)
     if (!canHang()) return await done
     const over = new AbortController()
-    const timer = sleep(limitMs, undefined, { signal: over.signal }).then(
+    const timer = sleep(ms, undefined, { signal: over.signal }).then(
       () => {
         wanted = false
         owes = true
@@ -52,14 +54,14 @@ export function boundedManifestFile(file: ManifestFile, { limitMs, canHang, isLo
   }
 
   return {
-    stamp: () => bounded(() => file.stamp()).catch(() => LATE),
+    stamp: () => bounded(() => file.stamp(), shortMs).catch(() => LATE),
     read: () =>
       bounded(() => file.read()).catch(() => ({
         state: 'unreadable',
         reason: 'it gives no answer',
         stamp: LATE
       })),
-    readStatus: () => bounded(() => file.readStatus()).catch(() => undefined),
+    readStatus: () => bounded(() => file.readStatus(), shortMs).catch(() => undefined),
     write: (bytes) =>
       bounded((isWanted) => {
         refuseFallen()

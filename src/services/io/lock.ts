@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { createHash, randomUUID } from 'node:crypto'
+import { readFileSync, readlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
 
 /** One builder at a time among the processes of this host that share a manifest. */
@@ -13,6 +14,20 @@ export interface Lock {
 
 /** How long after a refused connection the lock is tried again, in milliseconds. */
 const RETRY_MS = 20
+
+/** Names the processes that a lock keeps apart: those of this host in this network namespace. */
+export function lockScope(): string {
+  const known = (read: () => string) => {
+    try {
+      return read()
+    } catch {
+      return randomUUID()
+    }
+  }
+  const boot = known(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))
+  const network = known(() => readlinkSync('/proc/self/ns/net'))
+  return createHash('sha256').update(boot).update(network).digest('hex').slice(0, 12)
+}
 
 /**
  * A lock by a listening socket in Linux' abstract namespace: the kernel lets one process have the name, and takes it

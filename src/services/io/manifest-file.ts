@@ -1,10 +1,11 @@
-import { constants } from 'node:fs'
-import { access, lstat, mkdir, open, readdir, readFile, stat, unlink, writeFile } from 'node:fs/promises'
+import { constants, type Stats } from 'node:fs'
+import { access, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
 import { type OpenedManifest, openManifest } from '../manifest.js'
 import { readStatus, statusPathOf } from '../status.js'
+import { lockScope } from './lock.js'
 import { readRegular } from './read-file.js'
 
 /** What lies in the manifest's place. */
@@ -31,8 +32,9 @@ export interface ManifestFile {
 /**
  * @param path absolute path of the manifest, links resolved
  * @param keep tells the folders that are never made: the bases' roots, links resolved
+ * @param now milliseconds since 1970
  */
-export function manifestFile(path: string, keep: () => readonly string[]): ManifestFile {
+export function manifestFile(path: string, keep: () => readonly string[], now: () => number): ManifestFile {
   const folder = dirname(path)
   const statusPath = statusPathOf(path)
   return {
@@ -60,8 +62,7 @@ export function manifestFile(path: string, keep: () => readonly string[]): Manif
       await syncFolder(folder)
     },
     async sweep() {
-      // Where there is no note, there is nothing to sweep.
-      for (const file of [path, statusPath]) await sweep(file).catch(() => {})
+      for (const file of [path, statusPath]) await sweep(file, now()).catch(() => {})
     }
   }
 }
@@ -91,52 +92,46 @@ async function makeFolder(folder: string, keep: readonly string[]): Promise<void
   await mkdir(folder, { recursive: true })
 }
 
-/*
- * write-file-atomic makes one write call and takes a short write on a full disk for a success, so the writing is done
- * here, by a call that goes on after a short write, and read back before the rename.
+/**
+ * write-file-atomic makes one write call and takes a short write on a full disk for a success. So it writes a staged file
+ * beside the place, which is read back when it is closed (some mounts write no earlier), and renamed when it is right.
  */
 async function replace(path: string, bytes: Buffer, isWanted = () => true): Promise<void> {
-  await refuseOther(path)
-  const note = noteOf(path)
-  const options = {
-    async tmpfileCreated(temporary: string) {
-      await writeFile(temporary, bytes)
-      const written = await readFile(temporary)
-      if (!written.equals(bytes))
-        throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
-      if (!isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
-    }
-  }
-  await writeFile(note, JSON.stringify(await numbered(path)))
+  const before = await refuseOther(path)
+  const staged = stagedOf(path, scope)
   try {
-    await writeFileAtomic(path, null as unknown as string, options as unknown as writeFileAtomic.Options)
-  } finally {
-    await unlink(note).catch(() => {})
+    await writeFileAtomic(
+      staged,
+      bytes,
+      before ? { mode: before.mode, chown: { uid: before.uid, gid: before.gid } } : {}
+    )
+    const written = await readFile(staged)
+    if (!written.equals(bytes))
+      throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
+    if (!isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
+    await rename(staged, path)
+  } catch (error) {
+    await unlink(staged).catch(() => {})
+    throw error
   }
 }
 
-/**
- * Stands beside a file while it is written, and names the files called `NAME.<number>` that stood there before: a writer
- * that died has left its temporary file when there is another one now. Those named are somebody's backups.
- */
-function noteOf(path: string): string {
-  return join(dirname(path), `.${basename(path)}.writing`)
-}
+/** The processes that the lock keeps apart: what one of them has left, the next one may sweep. */
+const scope = lockScope()
 
-/** The files beside a path that are called as its temporary files are. */
-async function numbered(path: string): Promise<string[]> {
-  const prefix = `${basename(path)}.`
-  const names = await readdir(dirname(path))
-  return names.filter((name) => name.startsWith(prefix) && /^\d{1,10}$/.test(name.slice(prefix.length)))
+/** Where a file is written before it takes its place; hidden, and like no name that anyone else would give. */
+function stagedOf(path: string, by: string): string {
+  return join(dirname(path), `.${basename(path)}.${by}.new`)
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
-async function refuseOther(path: string): Promise<void> {
+async function refuseOther(path: string): Promise<Stats | undefined> {
   const other = await lstat(path).catch(() => undefined)
   if (other && !other.isFile()) {
     const code = other.isDirectory() ? 'EISDIR' : 'ENOTFILE'
     throw Object.assign(new Error('something else is in its place'), { code })
   }
+  return other
 }
 
 /** The rename itself is durable only when its folder is; some network file systems know no such call. */
@@ -151,27 +146,16 @@ async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** A temporary file is as old as its note, give or take so many milliseconds; what came later is not its writer's. */
-const SAME_TIME_MS = 60_000
+/** What a writer that this one knows nothing of has left is not its own any more after so many milliseconds. */
+const ABANDONED_MS = 10 * 60_000
 
-async function sweep(path: string): Promise<void> {
-  const note = noteOf(path)
-  const { mtimeMs } = await lstat(note)
-  const others = namesIn((await readRegular(note)).toString('utf8'))
-  for (const name of others ? await numbered(path) : []) {
+/** Removes staged files, and the temporary files beside them: those of writers that the lock tells are dead, and old ones. */
+async function sweep(path: string, now: number): Promise<void> {
+  const names = await readdir(dirname(path))
+  for (const name of names) {
+    const by = /^\.(.*)\.([0-9a-f]{12})\.new(?:\.\d+)?$/.exec(name)
+    if (by?.[1] !== basename(path)) continue
     const left = join(dirname(path), name)
-    const isOld = Math.abs((await lstat(left)).mtimeMs - mtimeMs) > SAME_TIME_MS
-    if (!isOld && !others?.includes(name)) await unlink(left)
-  }
-  await unlink(note)
-}
-
-/** What a note names; undefined where its writer died before it had made anything else. */
-function namesIn(text: string): string[] | undefined {
-  try {
-    const names: unknown = JSON.parse(text)
-    return Array.isArray(names) ? names.map(String) : undefined
-  } catch {
-    return undefined
+    if (by[2] === scope || (await lstat(left)).mtimeMs < now - ABANDONED_MS) await unlink(left)
   }
 }
