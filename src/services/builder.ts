@@ -21,7 +21,7 @@ export interface BuilderPorts {
   concurrency: number
   manifest: {
     stamp(): Promise<string>
-    read(): Promise<{ stamp: string; opened?: OpenedManifest }>
+    read(): Promise<{ state: string; stamp: string; opened?: OpenedManifest }>
     readStatus(): Promise<Status | undefined>
     write(bytes: Buffer): Promise<void>
     writeStatus(status: Status): Promise<void>
@@ -126,14 +126,14 @@ export class Builder {
       return { ...this.#known, status }
     }
     const names = scanners.map(({ base }) => base.name)
-    const { opened, stamp } = await manifest.read()
+    const { opened, stamp, state } = await manifest.read()
     if (opened) return knownFrom(opened, stamp, status, names, select)
     // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
     // remembered; the manifest is written again in any case.
     const lastGood = await this.#ports.lastGood()
     const isNewer = lastGood !== undefined && lastGood.etag !== this.#known.snapshot?.etag
     const known = isNewer ? knownAgain(lastGood, this.#known, status, names, select) : this.#known
-    return { ...known, stamp: undefined, status }
+    return { ...known, stamp: undefined, status, late: state === 'late' }
   }
 
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
@@ -178,6 +178,8 @@ export class Builder {
   async #save(known: Known, found: Map<string, BaseFound>, made: EncodedManifest): Promise<Saved> {
     const { manifest } = this.#ports
     try {
+      // What could not be read is not replaced: it may hold what is not known here.
+      if (known.late) return { notWritten: 'RI_ERR_LATE' }
       await manifest.sweep()
       if (!isNews(known, found, made.snapshot)) return { stamp: known.stamp }
       await manifest.write(made.bytes)

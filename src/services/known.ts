@@ -15,6 +15,8 @@ export interface Known {
   /** By base: a digest of the folder's path. */
   roots: Map<string, string | undefined>
   status: Status | undefined
+  /** The manifest gave no answer, so what it holds is not known. */
+  late?: boolean
 }
 
 export const nothingKnown: Known = {

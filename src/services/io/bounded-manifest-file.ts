@@ -57,7 +57,7 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
     stamp: () => bounded(() => file.stamp(), shortMs).catch(() => LATE),
     read: () =>
       bounded(() => file.read()).catch(() => ({
-        state: 'unreadable',
+        state: 'late' as const,
         reason: 'it gives no answer',
         stamp: LATE
       })),

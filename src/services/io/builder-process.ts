@@ -58,6 +58,7 @@ export class BuilderProcess {
       async () => {
         const built = await this.#askForBuild({ type: 'build', job, handOver })
         if (!built) throw new Error('the builder process answered something else')
+        this.#trustAgain(built)
         return built
       },
       async () => (job.askedAt ? await this.#askForBuild({ type: 'covered', job, handOver }) : undefined)
@@ -94,12 +95,9 @@ export class BuilderProcess {
 
   #running(): BuilderChild {
     if (this.#stopped) throw new ChildLost('the builder process was given up')
-    this.#hanging = this.#hanging.filter(({ isHanging }) => isHanging)
-    // What hung has answered at last: the disks can be trusted again.
-    if (this.#careful && this.#hanging.length === 0 && this.#child?.isIdle)
-      this.#child.leave('it need not be careful')
     if (this.#child && !this.#child.isLost) return this.#child
-    if (this.#child?.isHanging) this.#hanging.push(this.#child)
+    if (this.#child?.wasSilent) this.#distrust(this.#child)
+    this.#hanging = this.#hanging.filter(({ isHanging }) => isHanging)
     if (this.#hanging.length >= MOST_HANGING)
       throw new ChildLost(
         'the builder process hangs in a file call that is not answered; no other is started beside it'
@@ -108,8 +106,21 @@ export class BuilderProcess {
     return this.#child
   }
 
+  #distrust(child: BuilderChild): void {
+    this.#careful = true
+    this.#hanging.push(child)
+    this.#options.warn('the builder process hung and was left behind; the next one takes no disk for granted')
+  }
+
+  /** When all bases have answered a careful builder, the disks can be trusted again. */
+  #trustAgain({ status }: Built): void {
+    if (!this.#careful || status.bases.some((base) => base.status === 'unavailable')) return
+    this.#careful = false
+    this.#child?.leave('it need not be careful any more')
+  }
+
   #start(): BuilderChild {
-    const { main, settings, silenceMs, warn } = this.#options
+    const { main, settings, silenceMs } = this.#options
     const threads = settings.concurrency + SPARE_THREADS
     const child: BuilderChild = new Child({
       main,
@@ -117,9 +128,6 @@ export class BuilderProcess {
       silenceMs,
       hear: (said) => this.#hear(child, said)
     })
-    this.#careful = this.#hanging.length > 0
-    if (this.#careful)
-      warn('the builder process hung and was left behind; the next one takes no disk for granted')
     child.tell({ type: 'settings', settings, careful: this.#careful })
     return child
   }

@@ -52,7 +52,8 @@ export class Child<T extends Talk> {
   readonly #waiting = new Map<number, Waiting<T['answer']>>()
   #ids = 0
   #lost = false
-  #hanging = false
+  #silent = false
+  #hasEnded = false
   #silentFor = 0
   #watch: NodeJS.Timeout | undefined
 
@@ -68,7 +69,7 @@ export class Child<T extends Talk> {
     this.#process.on('message', (message) => this.#hear(message as FromChild<T>))
     this.ended = new Promise((resolve) => {
       const end = (reason: string) => {
-        this.#hanging = false
+        this.#hasEnded = true
         resolve()
         this.#lose(reason)
       }
@@ -83,9 +84,14 @@ export class Child<T extends Talk> {
     return this.#lost
   }
 
-  /** Whether it was left behind since it gave no sign, and has not ended yet. */
+  /** Whether it was left behind since it gave no sign. */
+  get wasSilent(): boolean {
+    return this.#silent
+  }
+
+  /** The same, and it has not ended yet. */
   get isHanging(): boolean {
-    return this.#hanging
+    return this.#silent && !this.#hasEnded
   }
 
   get isIdle(): boolean {
@@ -148,7 +154,7 @@ export class Child<T extends Talk> {
       this.#silentFor += LOOK_MS
       const { silenceMs } = this.#options
       if (this.#silentFor <= silenceMs) return
-      this.#hanging = true
+      this.#silent = true
       this.leave(`the process gave no sign for ${silenceMs / 1000} s`)
     }, LOOK_MS)
     this.#watch.unref()

@@ -11,7 +11,7 @@ import { readRegular } from './read-file.js'
 /** What lies in the manifest's place. */
 export type Found =
   | { state: 'ok'; opened: OpenedManifest; stamp: string }
-  | { state: 'missing' | 'corrupt' | 'unreadable'; reason: string; stamp: string }
+  | { state: 'missing' | 'corrupt' | 'unreadable' | 'late'; reason: string; stamp: string }
 
 /** The manifest and its companion on their file system. */
 export interface ManifestFile {
