@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openManifest } from '../../src/services/manifest.js'
-import { CLI, plant, run, Service, scratch, until } from '../support.js'
+import { CLI, childrenOf, plant, run, Service, scratch, until } from '../support.js'
 
 function stage(t: Test, files: Record<string, string> = { 'a/one.md': '# One', 'b/two.md': '# Two' }) {
   const folder = scratch(t, { 'a/': '', 'b/': '' })
@@ -34,16 +34,6 @@ const many = (count: number, title = 'T') =>
   Object.fromEntries(
     Array.from({ length: count }, (_, i) => [`a/${i % 40}/${i}.md`, `# ${title} ${i}\n${'x'.repeat(2000)}`])
   )
-
-/** The processes that a process started. */
-function childrenOf(pid: number | undefined): number[] {
-  return fs
-    .readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8')
-    .trim()
-    .split(' ')
-    .filter(Boolean)
-    .map(Number)
-}
 
 t.test('a killed service serves the manifest at its next start, before any scan', async (t) => {
   const { start, folder, manifest } = stage(t)

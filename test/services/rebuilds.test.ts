@@ -5,6 +5,7 @@ import { isBelowBase, jobFor, mergeJobs, refresh } from '../../src/services/job.
 import { Queue } from '../../src/services/queue.js'
 import { type RebuildPorts, Rebuilds } from '../../src/services/rebuilds.js'
 import { Tickets } from '../../src/services/tickets.js'
+import { until } from '../support.js'
 
 /** Jobs that end when they are told to. */
 function stage() {
@@ -254,4 +255,37 @@ t.test('there is room for so many tickets and no more, until old ones are forgot
   now = 11 * 60_000 + 1
   tickets.checkRoom()
   t.notOk(tickets.find('0'))
+})
+
+t.test('there is room for so many requests behind a build, and for so many paths', async (t) => {
+  const builds = rebuilds({ build: () => new Promise(() => {}) })
+  builds.request(refresh)
+  const paths = Array.from({ length: 1000 }, (_, i) => ({ base: 'b', rel: `${i}.md` }))
+  for (let i = 0; i < 100; i++) {
+    await builds.check(jobFor({ paths }))
+    builds.request(jobFor({ paths }))
+  }
+  await t.rejects(builds.check(jobFor({ paths })), { code: 'RI_ERR_BUSY', message: /100000 paths/ })
+  for (let i = 100; i < 1000; i++) {
+    await builds.check(refresh)
+    builds.request(refresh)
+  }
+  await t.rejects(builds.check(refresh), { code: 'RI_ERR_BUSY', statusCode: 503, message: /1000 requests/ })
+})
+
+t.test('a manifest that can not be mended is mended less and less often', async (t) => {
+  let count = 0
+  const builds = rebuilds({
+    build: async () => {
+      count++
+      return built
+    },
+    landed: async () => builds.mend(),
+    wantsMending: () => true
+  })
+  builds.mend()
+  await new Promise((resolve) => setTimeout(resolve, 300))
+  t.ok(count <= 2, `${count} builds`)
+  await until(() => count === 3)
+  await builds.stop()
 })

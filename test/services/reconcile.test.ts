@@ -141,3 +141,20 @@ t.test('on a remote file system a single file may go at once', async (t) => {
   const { entries } = reconcile(tracked(['x/a.md', 'x/b.md']), found, { ...judgement, remote: true })
   t.strictSame([...entries.keys()], ['x/b.md'])
 })
+
+t.test('a doubt that was told by a clock that has been set back begins anew, and ends', async (t) => {
+  const before = tracked(['x/a.md', 'b.md'])
+  const later = {
+    ...judgement,
+    remote: true,
+    doubts: [{ base: 'b', rel: 'x', since: '2027-01-01T00:00:00.000Z' }]
+  }
+  const first = reconcile(before, scan(['b.md']), later)
+  t.strictSame(first.doubts, [{ base: 'b', rel: 'x', since: NOW }])
+  const second = reconcile(before, scan(['b.md']), {
+    ...later,
+    doubts: first.doubts,
+    now: '2026-06-09T12:01:00.000Z'
+  })
+  t.strictSame([...second.entries.keys()], ['b.md'])
+})

@@ -1,0 +1,82 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { BuilderProcess } from '../../src/services/io/builder-process.js'
+import { socketLock } from '../../src/services/io/lock.js'
+import { refresh } from '../../src/services/job.js'
+import { childrenOf, scratch, settingsFor, until } from '../support.js'
+
+function stage(t: Test) {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const settings = settingsFor(folder, ['a'])
+  const warnings: string[] = []
+  const make = () => {
+    const builder = new BuilderProcess({
+      main: new URL('../../src/builder-main.js', import.meta.url),
+      settings,
+      lock: socketLock(settings.manifest),
+      silenceMs: 1000,
+      lastGood: () => undefined,
+      progress() {},
+      warn: (message) => warnings.push(message)
+    })
+    t.teardown(() => builder.stop())
+    return builder
+  }
+  return { folder, make, warnings, builder: make() }
+}
+
+t.test(
+  'a builder that gives no sign is left behind, and the next one is careful until all is well',
+  async (t) => {
+    const { builder, warnings, folder } = stage(t)
+    await builder.build(refresh, false)
+    const [first] = childrenOf(process.pid)
+    process.kill(first as number, 'SIGSTOP')
+    await t.rejects(builder.build(refresh, false), { message: /gave no sign for 1 s/ })
+    fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+    t.match(await builder.build(refresh, false), { result: { count: 2, bases: [{ status: 'ok' }] } })
+    t.match(warnings, [/was left behind; the next one takes no disk for granted/])
+    t.match(
+      await builder.build(refresh, false),
+      { result: { count: 2, filesRead: 1 } },
+      'known by the same stamps'
+    )
+    await until(() => childrenOf(process.pid).length === 1)
+    t.equal(warnings.length, 1)
+  }
+)
+
+t.test('a builder that hangs does not keep the lock from others', async (t) => {
+  const { builder, make } = stage(t)
+  const other = make()
+  await builder.build(refresh, false)
+  const [pid] = childrenOf(process.pid)
+  process.kill(pid as number, 'SIGSTOP')
+  const hanging = builder.build(refresh, false)
+  hanging.catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const waiting = other.build(refresh, false)
+  await t.rejects(hanging, { message: /gave no sign/ })
+  t.match(await waiting, { result: { count: 1 } })
+})
+
+t.test('a builder that dies fails who waits, and the next question starts another', async (t) => {
+  const { builder } = stage(t)
+  await builder.build(refresh, false)
+  const building = builder.build({ ...refresh, mode: 'full' }, false)
+  for (const pid of childrenOf(process.pid)) process.kill(pid, 'SIGKILL')
+  await t.rejects(building, { message: /the process ended \(SIGKILL\)/ })
+  t.match(await builder.build(refresh, false), { result: { count: 1 } })
+})
+
+t.test('a builder that was given up takes no more work', async (t) => {
+  const { builder } = stage(t)
+  await builder.build(refresh, false)
+  const building = builder.build({ ...refresh, mode: 'full' }, false)
+  building.catch(() => {})
+  await builder.stop()
+  await t.rejects(building, { message: /given up/ })
+  await t.rejects(builder.build(refresh, false), { message: /given up/ })
+  t.strictSame(childrenOf(process.pid), [])
+})

@@ -1,0 +1,148 @@
+import fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import { manifestView } from '../../src/services/io/manifest-view.js'
+import { encodeManifest } from '../../src/services/manifest.js'
+import type { ManifestView } from '../../src/services/reader.js'
+import { track } from '../../src/services/tracked.js'
+import { childrenOf, scratch, until } from '../support.js'
+
+const looker = new URL('../../src/looker-main.js', import.meta.url)
+
+function manifestOf(...titles: string[]): Buffer {
+  const entries = titles.map((title) => {
+    const entry = { base: 'b', rel: `${title}.md`, title, date: '2026-06-09', type: 'markdown', size: 1 }
+    return track({ ...entry, mtime: '2026-06-09T00:00:00.000Z' }, 's', false, [])
+  })
+  const bases = [{ name: 'b', count: entries.length }]
+  return encodeManifest(entries, bases, () => '2026-06-09T00:00:00.000Z').bytes
+}
+
+const statusFile = (etag: string) =>
+  JSON.stringify({
+    version: 1,
+    etag: etag.repeat(64),
+    startedAt: '2026-06-09T00:00:00.000Z',
+    checkedAt: '2026-06-09T00:00:00.000Z',
+    durationMs: 1,
+    bases: [],
+    warnings: []
+  })
+
+interface Stage {
+  view: ManifestView
+  path: string
+  /** Replaces the manifest, as a builder does. */
+  put(bytes: Buffer | string): void
+}
+
+function stage(t: Test, local: boolean, limitMs = 2000): Stage {
+  const path = join(scratch(t), 'm.json')
+  const view = manifestView({ place: () => ({ path, local }), looker, limitMs })
+  t.teardown(() => view.close())
+  const put = (bytes: Buffer | string) => {
+    fs.writeFileSync(`${path}.new`, bytes)
+    fs.renameSync(`${path}.new`, path)
+  }
+  return { view, path, put }
+}
+
+/** What holds for whoever looks. */
+function contract(local: boolean): void {
+  const who = local ? 'looking itself' : 'by a process that looks'
+
+  t.test(`what is seen is what is there when it is asked for, ${who}`, async (t) => {
+    const { view, put, path } = stage(t, local)
+    t.match(await view.look(), { seen: { state: 'missing' } })
+    put(manifestOf('One'))
+    t.notOk(view.isCurrent())
+    const { seen } = await view.look()
+    t.match(seen, { state: 'ok', snapshot: { count: 1 } })
+    t.equal((await view.look()).seen, seen, 'the same where nothing changed')
+    put('nonsense')
+    t.match(await view.look(), { seen: { state: 'corrupt' } })
+    put(manifestOf('One', 'Two'))
+    t.match(await view.look(), { seen: { state: 'ok', snapshot: { count: 2 } } })
+    fs.rmSync(path)
+    fs.mkdirSync(path)
+    t.match(await view.look(), { seen: { state: 'unreadable', reason: 'it is not a regular file' } })
+  })
+
+  t.test(`the companion is told when it changed, ${who}`, async (t) => {
+    const { view, put, path } = stage(t, local)
+    put(manifestOf('One'))
+    t.equal((await view.look()).status, undefined)
+    const companion = path.replace('.json', '.status.json')
+    fs.writeFileSync(companion, statusFile('a'))
+    t.notOk(view.isCurrent())
+    t.match((await view.look()).status, { etag: /^a/ })
+    fs.writeFileSync(companion, 'nonsense')
+    t.match((await view.look()).status, { etag: /^a/ }, 'a broken one takes nothing back')
+    fs.writeFileSync(companion, statusFile('b'))
+    t.match((await view.look()).status, { etag: /^b/ })
+    fs.rmSync(companion)
+    t.match(await view.look(), { seen: { state: 'ok' }, status: { etag: /^b/ } })
+  })
+
+  t.test(`replacements one after the other are never missed, ${who}`, async (t) => {
+    const { view, put } = stage(t, local)
+    for (let round = 0; round < 60; round++) {
+      put(manifestOf(...Array.from({ length: 1 + (round % 7) }, (_, i) => `${round}-${i}`)))
+      const { seen } = view.isCurrent() ? { seen: undefined } : await view.look()
+      t.match(seen, { state: 'ok', snapshot: { count: 1 + (round % 7) } }, `round ${round}`)
+    }
+  })
+}
+
+contract(true)
+contract(false)
+
+t.test('on a local disk nothing has to be asked where nothing changed', async (t) => {
+  const { view, put } = stage(t, true)
+  put(manifestOf('One'))
+  await view.look()
+  t.ok(view.isCurrent())
+  t.notOk(view.canBeLate)
+  t.strictSame(childrenOf(process.pid), [], 'and nobody else looks')
+})
+
+t.test('who looks and hangs is asked once, and what it tells at last is taken', async (t) => {
+  const { view, put } = stage(t, false, 250)
+  put(manifestOf('One'))
+  const { seen } = await view.look()
+  t.ok(view.canBeLate)
+  const [pid] = childrenOf(process.pid)
+  process.kill(pid as number, 'SIGSTOP')
+  put(manifestOf('One', 'Two'))
+  const began = performance.now()
+  const late = (await view.look()).seen
+  t.match(late, { state: 'late', reason: /no answer within 250 ms/ })
+  t.ok(performance.now() - began < 2000)
+  t.ok(view.isCurrent(), 'there is nothing more to be asked')
+  t.equal((await view.look()).seen, late, 'told as one and the same')
+  process.kill(pid as number, 'SIGCONT')
+  await until(() => !view.isCurrent())
+  t.match((await view.look()).seen, { state: 'ok', snapshot: { count: 2 } })
+  t.match(seen, { snapshot: { count: 1 } })
+  t.strictSame(childrenOf(process.pid), [pid])
+})
+
+t.test('who looks and is killed is replaced', async (t) => {
+  const { view, put } = stage(t, false)
+  put(manifestOf('One'))
+  await view.look()
+  const [pid] = childrenOf(process.pid)
+  process.kill(pid as number, 'SIGKILL')
+  await until(() => childrenOf(process.pid).length === 0)
+  put(manifestOf('One', 'Two'))
+  t.match((await view.look()).seen, { state: 'ok', snapshot: { count: 2 } })
+})
+
+t.test('who looks goes when it is given up', async (t) => {
+  const { view, put } = stage(t, false)
+  put(manifestOf('One'))
+  await view.look()
+  view.close()
+  await until(() => childrenOf(process.pid).length === 0)
+  t.match((await view.look()).seen, { state: 'late' })
+})
