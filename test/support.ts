@@ -1,4 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import {
+  type ChildProcess,
+  type ChildProcessWithoutNullStreams,
+  type SpawnOptionsWithoutStdio,
+  spawn
+} from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -11,8 +16,13 @@ import { packageRoot } from '../src/wiring.js'
 
 export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url))
 
-/** Without what the test runner preloads: a process starts twice as fast. */
-const PLAIN_ENV: NodeJS.ProcessEnv = { ...process.env, NODE_OPTIONS: '' }
+/** Starts Node without what the test runner preloads into all that is started: a process starts twice as fast. */
+export function spawnNode(
+  args: readonly string[],
+  options: SpawnOptionsWithoutStdio
+): ChildProcessWithoutNullStreams {
+  return spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, ...args], options)
+}
 
 /**
  * A folder for a test that has processes at work in it: they may still write while it is removed, which the fixtures of
@@ -50,11 +60,8 @@ export interface Ran {
 
 /** Runs the command line to its end. */
 export function run(args: string[], env: NodeJS.ProcessEnv = {}, cwd?: string): Promise<Ran> {
-  const child = spawn(process.execPath, [CLI, ...args], {
-    env: { ...PLAIN_ENV, ...env },
-    cwd,
-    stdio: ['ignore', 'pipe', 'pipe']
-  })
+  const child = spawnNode([CLI, ...args], { env: { ...process.env, ...env }, cwd })
+  child.stdin.end()
   const ran: Ran = { code: null, stdout: '', stderr: '' }
   child.stdout.on('data', (data: Buffer) => (ran.stdout += data.toString()))
   child.stderr.on('data', (data: Buffer) => (ran.stderr += data.toString()))
@@ -73,10 +80,7 @@ export class Service {
   }
 
   static async start(args: string[], env: NodeJS.ProcessEnv = {}): Promise<Service> {
-    const child = spawn(process.execPath, [CLI, 'serve', '--port', '0', ...args], {
-      env: { ...PLAIN_ENV, ...env },
-      stdio: ['ignore', 'pipe', 'pipe']
-    })
+    const child = spawnNode([CLI, 'serve', '--port', '0', ...args], { env: { ...process.env, ...env } })
     let stderr = ''
     child.stderr.on('data', (data: Buffer) => (stderr += data.toString()))
     const url = await new Promise<string>((resolve, reject) => {
@@ -131,6 +135,15 @@ export async function until(holds: () => boolean | Promise<boolean>, limitMs = 2
   while (!(await holds())) {
     if (performance.now() > end) throw new Error(`not so within ${limitMs} ms: ${String(holds)}`)
     await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+}
+
+/** Whether a process has ended, also where nobody has asked for its exit code yet. */
+export function hasEnded(pid: number): boolean {
+  try {
+    return /\) Z /.test(readFileSync(`/proc/${pid}/stat`, 'utf8'))
+  } catch {
+    return true
   }
 }
 

@@ -60,7 +60,7 @@ const REASONS: Record<string, string> = {
   EIO: 'its disk answers with an input/output error',
   RI_ERR_LATE: 'its file system gives no answer',
   RI_ERR_MOUNT_GONE: 'its mount fell away',
-  RI_ERR_SHORT_WRITE: 'what was written does not read back the same; is its disk full?'
+  RI_ERR_SHORT_WRITE: 'its disk is full, or loses what is written'
 }
 
 /** Why nothing is built, for an operator. */

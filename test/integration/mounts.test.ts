@@ -1,0 +1,298 @@
+import { execFileSync } from 'node:child_process'
+import fs from 'node:fs'
+import { join } from 'node:path'
+import t, { type Test } from 'tap'
+import type { BuildResult } from '../../src/schemas/rebuild.js'
+import { openManifest } from '../../src/services/manifest.js'
+import { Mount, noMounts } from '../mount.js'
+import { childrenOf, plant, run, Service, scratch, until } from '../support.js'
+
+const skip = noMounts()
+/** What a base may owe an answer, in milliseconds. */
+const TIMEOUT_MS = 1500
+/** What may be added to it: a build of the others, a look at the clock four times a second. */
+const SLACK_MS = 2500
+
+/** A base `far` on a mount with 60 reports in six folders, a base `near` on the disk, and a service over both. */
+async function stage(t: Test, manifestOn: 'near' | 'far' = 'near') {
+  const folder = scratch(t, { 'near/one.md': '# One' })
+  const mount = new Mount(folder)
+  t.teardown(() => mount.down())
+  const files = Array.from({ length: 60 }, (_, i) => [`remote/${i % 6}/${i}.md`, `# Far ${i}`])
+  plant(folder, Object.fromEntries(files))
+  await mount.up()
+  const manifest = manifestOn === 'near' ? join(folder, 's/m.json') : join(mount.point, '_state/m.json')
+  const args = [
+    '--base',
+    `far=${mount.point}`,
+    '--base',
+    `near=${folder}/near`,
+    '--manifest',
+    manifest,
+    '--refresh',
+    '0',
+    '--timeout',
+    `${TIMEOUT_MS}ms`
+  ]
+  const start = async () => {
+    const started = await Service.start(args)
+    t.teardown(() => started.stop('SIGKILL'))
+    return started
+  }
+  const service = await start()
+  t.match(await service.rebuild(), { count: 61, bases: [{ status: 'ok' }, { status: 'ok' }] })
+  await until(async () => (await service.health()).manifest.status === 'ok')
+  return { folder, mount, manifest, args, service, start }
+}
+
+async function timed<T>(work: () => Promise<T>): Promise<{ ms: number; result: T }> {
+  const began = performance.now()
+  return { result: await work(), ms: performance.now() - began }
+}
+
+const statusesIn = ({ bases }: { bases: { status: string }[] }) => bases.map(({ status }) => status)
+
+t.test('a frozen mount costs its time limit once, and nothing else anything', { skip }, async (t) => {
+  const { folder, mount, service } = await stage(t)
+  mount.freeze()
+  plant(folder, { 'near/two.md': '# Two' })
+  const first = timed(() => service.rebuild())
+  await until(async () => (await service.health()).builder.running)
+  const listing = await timed(() => service.listing())
+  t.ok(listing.ms < 1000, 'nobody waits for it')
+  t.equal(listing.result.count, 61)
+  const { ms, result } = await first
+  t.ok(ms < TIMEOUT_MS + SLACK_MS, `the first build took ${Math.round(ms)} ms`)
+  t.match(result, { count: 62, added: 1, removed: 0 }, 'the other base landed in the same build')
+  t.match(result.bases, [
+    { status: 'unavailable', count: 60, error: /^no answer since .*; its 60 known reports stay listed/ },
+    { status: 'ok', count: 2 }
+  ])
+  const [builder] = childrenOf(service.child.pid)
+  const threads = () => fs.readdirSync(`/proc/${builder}/task`).length
+  const before = threads()
+  for (let round = 0; round < 20; round++) {
+    const later = await timed(() => service.rebuild({ mode: 'full' }))
+    t.ok(later.ms < 1000, `a later build took ${Math.round(later.ms)} ms`)
+  }
+  t.strictSame(childrenOf(service.child.pid), [builder], 'no process piles up')
+  t.equal(threads(), before, 'no thread does')
+  const named = await timed(() => service.rebuild({ paths: [{ base: 'far', rel: '0/0.md' }] }))
+  t.ok(named.ms < 1000, 'nor does a file named on it hold anything up')
+  t.match(await service.health(), { status: 'degraded', manifest: { status: 'ok' } })
+  mount.thaw()
+  await until(async () => statusesIn(await service.rebuild())[0] === 'ok')
+  t.match(await service.health(), { status: 'ok', manifest: { count: 62 } })
+})
+
+t.test('a service starts and stops while a mount is frozen', { skip }, async (t) => {
+  const { mount, service, start } = await stage(t)
+  mount.freeze()
+  const waiting = service.rebuild().catch((error: { status: number }) => error.status)
+  await until(async () => (await service.health()).builder.running)
+  const stopped = await timed(() => service.stop())
+  t.equal(stopped.result, 0)
+  t.ok(stopped.ms < 5000, `it stopped in ${Math.round(stopped.ms)} ms`)
+  t.equal(await waiting, 503)
+  const started = await timed(start)
+  t.ok(started.ms < 5000, `it started in ${Math.round(started.ms)} ms`)
+  t.equal((await started.result.listing()).count, 61)
+})
+
+t.test(
+  'a service that is killed under a hang leaves nothing that holds the next one up',
+  { skip },
+  async (t) => {
+    const { folder, mount, service, start, args } = await stage(t)
+    mount.freeze()
+    void service.rebuild().catch(() => {})
+    await until(async () => (await service.health()).builder.running)
+    await service.stop('SIGKILL')
+    plant(folder, { 'near/two.md': '# Two' })
+    const next = await start()
+    const { ms, result } = await timed(() => next.rebuild())
+    t.ok(ms < TIMEOUT_MS + SLACK_MS, `its build took ${Math.round(ms)} ms`)
+    t.match(result, {
+      count: 62,
+      bases: [
+        { status: 'unavailable', count: 60 },
+        { status: 'ok', count: 2 }
+      ]
+    })
+    t.match(await run(['build', ...args]), { code: 0, stdout: /far +60 +unavailable/ })
+  }
+)
+
+t.test('a mount whose server was killed is unavailable until it is back', { skip }, async (t) => {
+  const { mount, service } = await stage(t)
+  await mount.kill()
+  t.match(await service.rebuild(), {
+    count: 61,
+    bases: [
+      { status: 'unavailable', count: 60, error: /^its mount is dead \(ENOTCONN\); / },
+      { status: 'ok' }
+    ]
+  })
+  await mount.down()
+  t.match(
+    await service.rebuild(),
+    { count: 61, bases: [{ status: 'suspect' }, {}] },
+    'the empty folder below it'
+  )
+  await mount.up()
+  t.match(await service.rebuild(), { count: 61, bases: [{ status: 'ok' }, { status: 'ok' }] })
+})
+
+t.test(
+  'a mount that fell away, and left an empty folder, is suspect until it is back',
+  { skip },
+  async (t) => {
+    const { mount, service } = await stage(t)
+    await mount.fallAway()
+    const { bases, count } = await service.rebuild()
+    t.equal(count, 61)
+    t.match(bases[0], { status: 'suspect', count: 60, error: /all 60 reports .* --accept-removals far / })
+    t.match(service.stderr, /base far is suspect: .*--accept-removals far/)
+    await mount.up()
+    t.match(await service.rebuild(), { count: 61, bases: [{ status: 'ok', error: null }, {}] })
+  }
+)
+
+t.test(
+  'a folder of a mount that comes back empty without an error keeps its reports',
+  { skip },
+  async (t) => {
+    const { mount, service } = await stage(t)
+    for (const name of fs.readdirSync(join(mount.source, '3'))) fs.rmSync(join(mount.source, '3', name))
+    let result: BuildResult | undefined
+    await until(async () => {
+      result = await service.rebuild()
+      return result.warnings.some(({ code }) => code === 'suspect-folder')
+    })
+    t.match(result, { count: 61, removed: 0, warnings: [{ code: 'suspect-folder', base: 'far', rel: '3' }] })
+    plant(
+      mount.source,
+      Object.fromEntries(Array.from({ length: 10 }, (_, i) => [`3/${i * 6 + 3}.md`, '# Back']))
+    )
+    await until(async () => (await service.rebuild()).warnings.length === 0)
+    t.equal((await service.listing()).count, 61)
+    fs.rmSync(join(mount.source, '3/3.md'))
+    await until(async () => !fs.existsSync(join(mount.point, '3/3.md')))
+    t.match(
+      await service.rebuild({ paths: [{ base: 'far', rel: '3/3.md' }] }),
+      { count: 60, removed: 1 },
+      'named, it is believed'
+    )
+  }
+)
+
+t.test('a manifest on a mount that freezes: the last good listing, at once', { skip }, async (t) => {
+  const { folder, mount, service, start } = await stage(t, 'far')
+  const before = await service.listing()
+  mount.freeze()
+  await until(async () => (await service.health()).manifest.status === 'late')
+  for (let round = 0; round < 10; round++) {
+    const { ms, result } = await timed(() => fetch(`${service.url}/reports-index`))
+    t.ok(ms < 200, `answered in ${Math.round(ms)} ms`)
+    t.equal(result.headers.get('reports-index-source'), 'snapshot')
+    t.strictSame(await result.json(), before)
+  }
+  plant(folder, { 'near/two.md': '# Two' })
+  const { ms, result } = await timed(() => service.rebuild().catch((error: Error) => error.message))
+  t.match(result, /RI_ERR_NOT_WRITTEN.*its file system gives no answer/)
+  t.ok(ms < TIMEOUT_MS + SLACK_MS, `in ${Math.round(ms)} ms`)
+  t.match(await service.health(), {
+    status: 'degraded',
+    manifest: { status: 'late' },
+    builder: { lastError: /gives no answer/ }
+  })
+  mount.thaw()
+  await until(async () => (await service.health()).manifest.status === 'ok')
+  t.match(await service.rebuild(), { count: 62 })
+  t.equal((await service.listing()).count, 62)
+  mount.freeze()
+  const stopped = await timed(() => service.stop())
+  t.equal(stopped.result, 0)
+  t.ok(stopped.ms < 5000, `it stopped in ${Math.round(stopped.ms)} ms`)
+  const started = await timed(start)
+  t.ok(started.ms < 6000, `it started in ${Math.round(started.ms)} ms`)
+  t.equal((await fetch(`${started.result.url}/ready`)).status, 503)
+  mount.thaw()
+  await until(async () => (await started.result.health()).manifest.count === 62)
+})
+
+t.test('nothing is written into the folder that a mount with the manifest left', { skip }, async (t) => {
+  const { mount, service } = await stage(t, 'far')
+  await mount.fallAway()
+  await t.rejects(service.rebuild(), { status: 503, message: /its mount fell away/ })
+  t.strictSame(fs.readdirSync(mount.point), [])
+  t.equal((await service.listing()).count, 61)
+  await mount.up()
+  t.match(await service.rebuild(), { count: 61, bases: [{ status: 'ok' }, {}] })
+  await until(async () => (await service.health()).status === 'ok')
+})
+
+/** A small file system in memory. */
+function tmpfs(t: Test, folder: string, options: string): string {
+  const point = join(folder, 'tmpfs')
+  fs.mkdirSync(point)
+  execFileSync('mount', ['-t', 'tmpfs', '-o', options, 'tmpfs', point])
+  t.teardown(() => execFileSync('umount', ['-l', point]))
+  return point
+}
+
+t.test('a disk that is full at any byte leaves the old manifest, and is told', { skip }, async (t) => {
+  const folder = scratch(t, { 'a/': '' })
+  plant(folder, Object.fromEntries(Array.from({ length: 200 }, (_, i) => [`a/${i}.md`, `# ${i}`])))
+  const disk = tmpfs(t, folder, 'size=256k')
+  const manifest = join(disk, 'm.json')
+  const service = await Service.start(['--base', `a=${folder}/a`, '--manifest', manifest, '--refresh', '0'])
+  t.teardown(() => service.stop('SIGKILL'))
+  await service.rebuild()
+  for (let free = 0; free <= 64; free += 8) {
+    const before = fs.readFileSync(manifest)
+    plant(folder, { 'a/0.md': `# Free ${free}` })
+    fill(disk, free * 1024)
+    const answer = await service.rebuild().catch((error: { status: number; message: string }) => error)
+    const isWritten = 'etag' in answer
+    if (!isWritten) {
+      t.match(answer, { status: 503, message: /RI_ERR_NOT_WRITTEN/ })
+      t.strictSame(fs.readFileSync(manifest), before, `${free} KiB free: the old one`)
+      t.match((await service.health()).builder.lastError, /its disk is full/)
+    }
+    t.ok(openManifest(fs.readFileSync(manifest)), `${free} KiB free: whole`)
+    t.equal((await service.listing()).count, 200)
+    fs.rmSync(join(disk, 'filler'))
+    await service.rebuild()
+    t.match(fs.readFileSync(manifest, 'utf8'), `Free ${free}`, 'as soon as there is room it is written')
+    t.strictSame(fs.readdirSync(disk).toSorted(), ['m.json', 'm.status.json'])
+    t.match(await service.health(), { status: 'ok' })
+  }
+})
+
+/** Fills a disk but for so many bytes. */
+function fill(disk: string, free: number): void {
+  const { bavail, bsize } = fs.statfsSync(disk)
+  const fd = fs.openSync(join(disk, 'filler'), 'w')
+  fs.writeSync(fd, Buffer.alloc(Math.max(0, bavail * bsize - free)))
+  fs.closeSync(fd)
+}
+
+t.test('on a read-only disk it serves, and says that it does not build', { skip }, async (t) => {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const disk = tmpfs(t, folder, 'size=256k')
+  const manifest = join(disk, 'm.json')
+  const args = ['--base', `a=${folder}/a`, '--manifest', manifest, '--refresh', '0']
+  t.equal((await run(['build', ...args])).code, 0)
+  execFileSync('mount', ['-o', 'remount,ro', disk])
+  const service = await Service.start(args)
+  t.teardown(() => service.stop('SIGKILL'))
+  plant(folder, { 'a/two.md': '# Two' })
+  await t.rejects(service.rebuild(), {
+    status: 503,
+    message: /so nothing is built: its file system is read-only \(EROFS\)/
+  })
+  t.equal((await service.listing()).count, 1)
+  t.match(await service.health(), { status: 'degraded', builder: { lastError: /read-only/ } })
+  t.match(await run(['build', ...args]), { code: 1, stderr: /read-only/ })
+})

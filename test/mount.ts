@@ -1,0 +1,80 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from './support.js'
+
+/** Why no file system can be mounted here; false where it can. */
+export function noMounts(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, to mount'
+  if (!existsSync('/dev/fuse')) return 'needs /dev/fuse'
+  for (const program of ['rclone', 'fusermount3']) {
+    try {
+      execFileSync('which', [program], { stdio: 'ignore' })
+    } catch {
+      return `needs ${program} (Debian: apt-get install rclone fuse3)`
+    }
+  }
+  return false
+}
+
+/** A folder seen through a FUSE mount, whose server can be frozen, killed and ended. */
+export class Mount {
+  readonly source: string
+  readonly point: string
+  #server: ChildProcess | undefined
+
+  /** @param folder an empty one; `remote` in it is what is mounted */
+  constructor(folder: string) {
+    this.source = join(folder, 'remote')
+    this.point = join(folder, 'mount')
+    mkdirSync(this.source, { recursive: true })
+    mkdirSync(this.point)
+  }
+
+  async up(): Promise<void> {
+    const flags = ['--dir-cache-time', '200ms', '--attr-timeout', '200ms', '--vfs-cache-mode', 'off']
+    const env = { ...process.env, RCLONE_CONFIG: '/dev/null' }
+    this.#server = spawn('rclone', ['mount', this.source, this.point, ...flags], { env, stdio: 'ignore' })
+    await until(() => this.isMounted)
+  }
+
+  get isMounted(): boolean {
+    return readFileSync('/proc/self/mountinfo', 'utf8').includes(` ${this.point} `)
+  }
+
+  /** From now on no call on it is answered. */
+  freeze(): void {
+    this.#server?.kill('SIGSTOP')
+  }
+
+  thaw(): void {
+    this.#server?.kill('SIGCONT')
+  }
+
+  /** The server dies: calls fail, the mount stays, dead. */
+  async kill(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** The server ends in good order: what is left is the empty folder below. */
+  async fallAway(): Promise<void> {
+    await this.#end('SIGTERM')
+    await until(() => !this.isMounted)
+  }
+
+  /** Takes a dead mount away, whatever state it is in. */
+  async down(): Promise<void> {
+    this.thaw()
+    if (this.#server) await this.#end('SIGKILL')
+    while (this.isMounted) execFileSync('umount', ['-l', this.point], { stdio: 'ignore' })
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<void> {
+    const server = this.#server
+    this.#server = undefined
+    if (!server || server.exitCode !== null || server.signalCode !== null) return
+    const ended = new Promise((resolve) => server.once('exit', resolve))
+    server.kill(signal)
+    await ended
+  }
+}
