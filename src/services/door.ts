@@ -1,6 +1,5 @@
 import { isIP } from 'node:net'
 import { SettingError } from './errors.js'
-import type { Settings } from './settings.js'
 
 /** Whether a host's name or address stands for this machine itself. */
 export function isLoopback(host: string): boolean {
@@ -13,7 +12,7 @@ export function isLoopback(host: string): boolean {
  * A service that others can reach has to have a token.
  * @throws SettingError
  */
-export function checkDoor({ host, token }: Settings): void {
+export function checkDoor({ host, token }: { host: string; token?: string | undefined }): void {
   if (isLoopback(host) || token !== undefined) return
   throw new SettingError(
     `HOST (--host) is ${JSON.stringify(host)}; allowed: a loopback name or address, or any of this machine where ` +
@@ -22,7 +21,13 @@ export function checkDoor({ host, token }: Settings): void {
 }
 
 /** Tells which `Host` headers a service that listens there takes: on loopback, no web page may reach it by DNS rebinding. */
-export function hostCheck({ host, allowedHosts }: Settings): (header: string | undefined) => boolean {
+export function hostCheck({
+  host,
+  allowedHosts
+}: {
+  host: string
+  allowedHosts: string[]
+}): (header: string | undefined) => boolean {
   if (!isLoopback(host) && allowedHosts.length === 0) return () => true
   return (header) => {
     if (header === undefined) return true // HTTP/1.0, which no web page speaks
