@@ -133,6 +133,8 @@ t.test('whatever stands in the place of the manifest, the listing is right, and 
   })
   const isWhole = () => openManifest(fs.readFileSync(manifest))?.snapshot.body.toString() === listing
   let damages = 0
+  /** What is written over in place is emptied first, and may be met so: two damages. */
+  let inPlace = 0
   let lines = 0
   for (const [round, { mutation: mutate, rename, cold }] of rounds(t, plan, dose(80, 1200)).entries()) {
     const bytes = Buffer.from(mutate(Buffer.from(good)))
@@ -143,6 +145,7 @@ t.test('whatever stands in the place of the manifest, the listing is right, and 
       fs.renameSync(join(folder, 'other'), manifest)
     } else {
       fs.writeFileSync(manifest, bytes)
+      inPlace++
     }
     damages++
     if (cold) {
@@ -165,7 +168,7 @@ t.test('whatever stands in the place of the manifest, the listing is right, and 
   }
   t.pass(`${damages} damages, and each time the right listing`)
   lines += damagesTold(service)
-  t.ok(lines <= damages, `${lines} lines of the log tell of them`)
+  t.ok(lines <= damages + inPlace, `${lines} lines of the log tell of them`)
   t.ok(lines > damages / 2)
 })
 
