@@ -3,7 +3,13 @@ import { distrustMounts, isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { Builder } from './services/builder.js'
-import type { BuilderAnswer, BuilderQuestion, BuilderSaid, BuilderTalk } from './services/builder-messages.js'
+import type {
+  BuilderAnswer,
+  BuilderQuestion,
+  BuilderSaid,
+  BuilderTalk,
+  ToldBuilder
+} from './services/builder-messages.js'
 import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
 import { manifestFile } from './services/io/manifest-file.js'
 import { answerParent } from './services/io/parent.js'
@@ -11,7 +17,6 @@ import { tick } from './services/io/tick.js'
 import type { Snapshot } from './services/manifest.js'
 import type { Outcome } from './services/outcome.js'
 import { makeSelect } from './services/select.js'
-import type { Settings } from './services/settings.js'
 
 /** The builder process: made by the service, told what to do by messages, gone with the service. */
 
@@ -21,7 +26,7 @@ const SHORT_MS = 1000
 let house: ReturnType<typeof furnish> | undefined
 let takeLastGood: (snapshot: Snapshot | undefined) => void = () => {}
 
-function furnish(settings: Settings, careful: boolean) {
+function furnish({ settings, careful, wasRemote }: Extract<ToldBuilder, { type: 'settings' }>) {
   const { bases, concurrency, timeoutMs, maxDrop } = settings
   const mounts = careful ? distrustMounts : readMounts
   const manifest = realPathWithin(settings.manifest, mounts())
@@ -36,14 +41,14 @@ function furnish(settings: Settings, careful: boolean) {
     overlaps: () => findOverlaps(bases, mounts()),
     select,
     maxDrop,
-    concurrency,
     manifest: boundedManifestFile(
       manifestFile(manifest, () => bases.map(({ root }) => realPathWithin(root, mounts())), now),
       {
         limitMs: timeoutMs,
         shortMs: Math.min(timeoutMs, SHORT_MS),
         canHang: () => !isLocal(manifest, mounts()),
-        isLocal: () => isLocal(manifest)
+        isLocal: () => isLocal(manifest),
+        wasRemote
       }
     ),
     lastGood: () => {
@@ -63,8 +68,10 @@ function furnish(settings: Settings, careful: boolean) {
 async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
   if (!house) throw new Error('no settings yet')
   if (question.type === 'check') return await check(question.paths, house.scanners)
-  const { type, job, handOver } = question
-  const outcome = type === 'build' ? await house.builder.build(job) : await house.builder.covered(job)
+  const { builder } = house
+  const { job, handOver } = question
+  const outcome =
+    question.type === 'build' ? await builder.build(job, question.save) : await builder.covered(job)
   return outcome ? { type: 'built', built: built(outcome, handOver) } : { type: 'none' }
 }
 
@@ -96,7 +103,7 @@ const say: (word: BuilderSaid) => void = answerParent<BuilderTalk>(
     }
   },
   (word) => {
-    if (word.type === 'settings') house = furnish(word.settings, word.careful)
+    if (word.type === 'settings') house = furnish(word)
     // A Buffer arrives as plain bytes.
     else takeLastGood(word.snapshot && { ...word.snapshot, body: Buffer.from(word.snapshot.body) })
   }

@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse as parseDotenv } from 'dotenv'
-import { isLocal } from './scan/mounts.js'
+import { isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { SettingError } from './services/errors.js'
@@ -83,19 +83,26 @@ export function builderProcess(
   return new BuilderProcess({
     main: new URL('./builder-main.js', import.meta.url),
     settings,
-    lock: socketLock(realPathWithin(settings.manifest)),
+    place: () => placeOf(settings),
+    lock: socketLock,
     silenceMs: Math.max(settings.timeoutMs, SILENCE_MS),
     ...listen
   })
 }
 
+function placeOf({ manifest }: Settings): { path: string; local: boolean } {
+  const mounts = readMounts()
+  const path = realPathWithin(manifest, mounts)
+  return { path, local: isLocal(path, mounts) }
+}
+
 /** The manifest, looked at in such a way that this process never hangs. */
 export function viewOf(settings: Settings, limitMs = MANIFEST_LIMIT_MS): ManifestView {
-  const place = () => {
-    const path = realPathWithin(settings.manifest)
-    return { path, local: isLocal(path) }
-  }
-  return manifestView({ place, looker: new URL('./looker-main.js', import.meta.url), limitMs })
+  return manifestView({
+    place: () => placeOf(settings),
+    looker: new URL('./looker-main.js', import.meta.url),
+    limitMs
+  })
 }
 
 /** Everything real that the plugins are given. */

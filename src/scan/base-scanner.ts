@@ -10,7 +10,7 @@ import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
-import { isDisk, isLocal, type Mount, mountOf } from './mounts.js'
+import { isDisk, type Mount, mountOf } from './mounts.js'
 import { type Calls, pinFolder } from './pin.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
@@ -52,7 +52,12 @@ export class BaseScanner {
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
   get remote(): boolean {
     const mounts = this.#options.mounts()
-    return !isDisk(mountOf(realPathWithin(this.base.root, mounts), mounts))
+    return !this.#mountsIn(realPathWithin(this.base.root, mounts), mounts).every(isDisk)
+  }
+
+  /** What a walk of the base comes to: the mount that it lies on, and those below it. */
+  #mountsIn(root: string, mounts: readonly Mount[]): (Mount | undefined)[] {
+    return [mountOf(root, mounts), ...mounts.filter(({ point }) => point !== root && isWithin(point, root))]
   }
 
   /** Looks at the whole base. */
@@ -118,8 +123,10 @@ export class BaseScanner {
   ): Promise<T> {
     const mounts = this.#options.mounts()
     const root = realPathWithin(this.base.root, mounts)
-    const local = isLocal(root, mounts)
-    const mount = mountOf(root, mounts)
+    const all = this.#mountsIn(root, mounts)
+    const local = all.every((mount) => isDisk(mount) && !mount?.distrusted)
+    // Where there are several, the one that promises least.
+    const mount = all.find((each) => !isDisk(each)) ?? all[0]
     const optionsFor = (hands: Hands): WalkOptions => ({
       base: this.base.name,
       pathOf: (rel) => (rel === '' ? root : `${root === '/' ? '' : root}/${rel}`),

@@ -50,6 +50,7 @@ export const Status = Type.Object({
       description: 'When the last whole look at the bases began, by a clock that never goes back'
     })
   ),
+  scanMode: Type.Optional(Type.String({ description: 'incremental or full' })),
   doubts: Type.Optional(Type.Array(Doubt)),
   settled: Type.Optional(
     Type.Boolean({

@@ -6,7 +6,8 @@ import type { Settings } from './settings.js'
 
 /** What the builder process is asked. */
 export type BuilderQuestion =
-  | { type: 'build'; job: Job; handOver: boolean }
+  /** `save`: whether the lock is held, so that what is built may be written. */
+  | { type: 'build'; job: Job; handOver: boolean; save: boolean }
   /** Whether another process' build did already what a job asks for. */
   | { type: 'covered'; job: Job; handOver: boolean }
   | { type: 'check'; paths: ReportPath[] }
@@ -25,10 +26,12 @@ export type BuilderAnswer =
   | { type: 'none' }
   | { type: 'checked'; escape?: ReportPath }
 
-/** What the builder process is told without being asked. */
+/**
+ * What the builder process is told without being asked. `careful`: calls on local disks hung in the process before;
+ * `wasRemote`: the manifest is known to have lain on a mount.
+ */
 export type ToldBuilder =
-  /** `careful`: calls on local disks hung in the process before. */
-  | { type: 'settings'; settings: Settings; careful: boolean }
+  | { type: 'settings'; settings: Settings; careful: boolean; wasRemote: boolean }
   | { type: 'lastGood'; snapshot: Snapshot | undefined }
 
 /** What the builder process says without being asked. */

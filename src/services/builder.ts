@@ -2,7 +2,7 @@ import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { Progress, Step } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isNews, type Known, knownAgain, knownFrom, nothingKnown, rootDigest } from './known.js'
+import { isForgotten, isNews, type Known, knownAgain, knownFrom, nothingKnown, rootDigest } from './known.js'
 import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
@@ -17,11 +17,9 @@ export interface BuilderPorts {
   select: Select
   /** Share of a base's entries that may go at once, 0 to 1. */
   maxDrop: number
-  /** So many bases are scanned side by side. */
-  concurrency: number
   manifest: {
-    stamp(): Promise<string>
-    read(): Promise<{ state: string; stamp: string; opened?: OpenedManifest }>
+    stamp(): Promise<string | undefined>
+    read(): Promise<{ state: string; stamp: string | undefined; opened?: OpenedManifest }>
     readStatus(): Promise<Status | undefined>
     write(bytes: Buffer): Promise<void>
     writeStatus(status: Status): Promise<void>
@@ -48,13 +46,17 @@ interface Saved {
 export class Builder {
   readonly #ports: BuilderPorts
   #known: Known = nothingKnown
+  #statusIsOld = false
 
   constructor(ports: BuilderPorts) {
     this.#ports = ports
   }
 
-  /** One build; only for who holds the lock. What a base or the disk does to it is told in its outcome, not thrown. */
-  async build(job: Job): Promise<Outcome> {
+  /**
+   * One build. What a base or the disk does to it is told in its outcome, not thrown.
+   * @param save whether to write what was built; only for who holds the lock
+   */
+  async build(job: Job, save = true): Promise<Outcome> {
     const steps: Step[] = []
     const startedAt = this.#ports.now()
     const began = this.#ports.tick()
@@ -62,9 +64,11 @@ export class Builder {
     const mode = this.#modeFor(job, known)
     const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
     const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
-    const { stamp, notWritten } = await this.#step('save', steps, () => this.#save(known, found, made))
+    const { stamp, notWritten } = await this.#step('save', steps, async () =>
+      save ? await this.#save(known, found, made) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
+    )
     const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
-    const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, lastScan }
+    const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, mode, lastScan }
     const outcome = outcomeOf(known, found, made.snapshot, run)
     if (notWritten === undefined) await this.#saveStatus(outcome.status)
     this.#remember(found, outcome, stamp)
@@ -76,7 +80,7 @@ export class Builder {
     const { scanners, manifest } = this.#ports
     if (job.askedAt === undefined) return undefined
     const status = await manifest.readStatus()
-    if (!status || !isCoveredBy(job, status.scanBegan)) return undefined
+    if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
     const known = await this.#load({ ...job, mend: true })
     if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
@@ -120,14 +124,18 @@ export class Builder {
 
   async #load({ mode, mend }: Job): Promise<Known> {
     const { manifest, scanners, select } = this.#ports
-    const status = (await manifest.readStatus()) ?? this.#known.status
+    // One that could not be written tells of older builds than what is remembered.
+    const status = this.#statusIsOld
+      ? this.#known.status
+      : ((await manifest.readStatus()) ?? this.#known.status)
     const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
     if (asRemembered && this.#known.stamp === (await manifest.stamp())) {
       return { ...this.#known, status }
     }
     const names = scanners.map(({ base }) => base.name)
     const { opened, stamp, state } = await manifest.read()
-    if (opened) return knownFrom(opened, stamp, status, names, select)
+    const read = opened && understood(() => knownFrom(opened, stamp, status, names, select))
+    if (read) return await this.#withForgotten(read)
     // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
     // remembered; the manifest is written again in any case.
     const lastGood = await this.#ports.lastGood()
@@ -136,27 +144,44 @@ export class Builder {
     return { ...known, stamp: undefined, status, late: state === 'late' }
   }
 
+  /**
+   * A manifest that was made by a process that did not know what this one knows: bases that it could not look at are
+   * taken as they are known here.
+   */
+  async #withForgotten(known: Known): Promise<Known> {
+    const { scanners, select, lastGood } = this.#ports
+    const forgotten = scanners.map(({ base }) => base.name).filter((name) => isForgotten(known, name))
+    if (forgotten.length === 0) return known
+    const served = await lastGood()
+    const before = served ? knownAgain(served, this.#known, known.status, forgotten, select) : this.#known
+    const entries = new Map(known.entries)
+    let count = known.snapshot?.count ?? 0
+    for (const name of forgotten) {
+      const remembered = before.entries.get(name) ?? new Map()
+      entries.set(name, remembered)
+      count += remembered.size
+    }
+    return { ...known, entries, ...(known.snapshot && { snapshot: { ...known.snapshot, count } }) }
+  }
+
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
-    const { scanners, concurrency, maxDrop } = this.#ports
+    const { scanners, maxDrop } = this.#ports
     const overlaps = this.#ports.overlaps()
     const found = new Map(scanners.map(({ base }) => [base.name, undefined as unknown as BaseFound]))
-    const ahead = [...scanners]
-    const work = async (): Promise<void> => {
-      for (let scanner = ahead.shift(); scanner; scanner = ahead.shift()) {
-        const { name, root } = scanner.base
-        const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
-          mode: job.mode,
-          rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
-          accepted: job.acceptRemovals.includes(name),
-          moved: known.roots.get(name) !== undefined && known.roots.get(name) !== rootDigest(root),
-          overlapped: overlaps.get(name),
-          maxDrop,
-          now: startedAt
-        })
-        found.set(name, part)
-      }
+    const scan = async (scanner: Scanner): Promise<void> => {
+      const { name, root } = scanner.base
+      const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
+        mode: job.mode,
+        rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
+        accepted: job.acceptRemovals.includes(name),
+        moved: known.roots.get(name) !== undefined && known.roots.get(name) !== rootDigest(root),
+        overlapped: overlaps.get(name),
+        maxDrop,
+        now: startedAt
+      })
+      found.set(name, part)
     }
-    await Promise.all(Array.from({ length: concurrency }, work))
+    await Promise.all(scanners.map(scan))
     return found
   }
 
@@ -192,7 +217,9 @@ export class Builder {
   async #saveStatus(status: Status): Promise<void> {
     try {
       await this.#ports.manifest.writeStatus(status)
+      this.#statusIsOld = false
     } catch (error) {
+      this.#statusIsOld = true
       this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
     }
   }
@@ -208,11 +235,21 @@ export class Builder {
   }
 }
 
+/** What a stranger's letter says; undefined where it can not be understood. */
+function understood<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
+
 /** What a companion tells of the last whole look at the bases. */
-function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'skippedLinks'> {
-  const { scanBegan, skippedLinks } = status ?? {}
+function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'scanMode' | 'skippedLinks'> {
+  const { scanBegan, scanMode, skippedLinks } = status ?? {}
   return {
     ...(scanBegan !== undefined && { scanBegan }),
+    ...(scanMode !== undefined && { scanMode }),
     ...(skippedLinks !== undefined && { skippedLinks })
   }
 }

@@ -19,6 +19,9 @@ export class SettingError extends Error {
 /** The builder process ended before it answered. */
 export class ChildLost extends Error {}
 
+/** The lock is in other hands, and was waited for long enough. */
+export class LockTaken extends Error {}
+
 export const NotFound = createError('RI_ERR_NOT_FOUND', '%s', 404)
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)
@@ -58,6 +61,7 @@ const REASONS: Record<string, string> = {
   ENOTFILE: 'something that is no file is in its place',
   ENOTCONN: 'its mount is dead',
   EIO: 'its disk answers with an input/output error',
+  RI_ERR_LOCKED: 'another process builds, and does not come to an end; is it stopped?',
   RI_ERR_LATE: 'its file system gives no answer',
   RI_ERR_MOUNT_GONE: 'its mount fell away',
   RI_ERR_SHORT_WRITE: 'its disk is full, or loses what is written'

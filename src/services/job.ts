@@ -22,13 +22,33 @@ export function isAfter(a: Tick, b: Tick): boolean {
   return startA === startB && BigInt(ns) > BigInt(nsB)
 }
 
-/** Whether a whole look at all bases that began then does what a job asks for. */
+/** What is told of the last whole look at the bases. */
+export interface Scanned {
+  scanBegan?: string
+  scanMode?: string
+  bases: readonly { name: string; status: string }[]
+  doubts?: readonly { base: string }[]
+}
+
+/**
+ * Whether a whole look at all bases does what a job asks for: it began after that was asked for, and not in a time to come
+ * (as a damaged companion may say).
+ */
 export function isCoveredBy(
   { mode, paths, acceptRemovals, mend, askedAt }: Job,
-  began: string | undefined
+  scanned: Scanned,
+  now: Tick
 ): boolean {
-  const plain = mode === 'incremental' && paths.length === 0 && acceptRemovals.length === 0 && !mend
-  return plain && askedAt !== undefined && began !== undefined && isAfter(began as Tick, askedAt)
+  const began = scanned.scanBegan as Tick | undefined
+  if (mend || acceptRemovals.length > 0 || askedAt === undefined || began === undefined) return false
+  if (!isAfter(began, askedAt) || isAfter(began, now)) return false
+  if (mode === 'full' && scanned.scanMode !== 'full') return false
+  // What is said of a file by name is believed at once; what a look found of a doubtful base is not.
+  return paths.every(
+    ({ base }) =>
+      scanned.bases.some(({ name, status }) => name === base && status === 'ok') &&
+      !scanned.doubts?.some((doubt) => doubt.base === base)
+  )
 }
 
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }

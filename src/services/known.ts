@@ -30,7 +30,7 @@ export const nothingKnown: Known = {
 /** What a manifest and its companion tell of these bases; entries that the rules do not take any more are left out. */
 export function knownFrom(
   opened: OpenedManifest,
-  stamp: string,
+  stamp: string | undefined,
   status: Status | undefined,
   names: readonly string[],
   select: Select
@@ -68,6 +68,13 @@ export function knownAgain(
     }
   }
   return known
+}
+
+/** Whether a manifest lists nothing of a base, and nobody says that it was looked at. */
+export function isForgotten({ entries, snapshot, status }: Known, name: string): boolean {
+  if ((entries.get(name)?.size ?? 0) > 0) return false
+  const told = status?.etag === snapshot?.etag ? status?.bases.find((base) => base.name === name) : undefined
+  return told?.status !== 'ok'
 }
 
 /** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */

@@ -29,6 +29,8 @@ const RULES_VERSION = 1
 const OWN_KEYS = ['rules', 'listingBytes', 'files', 'seal']
 
 const HEAD_LIMIT = 1 << 20
+/** A manifest of another program is parsed whole: bytes that are taken at most, some 150 000 reports. */
+const FOREIGN_LIMIT = 32 << 20
 const SEAL_LINE_BYTES = '"seal":"'.length + 64 + '"}\n'.length
 
 /** One frozen listing: the bytes of the whole answer and what is known of them. */
@@ -103,7 +105,11 @@ function openBraces(listing: Buffer): void {
  * @returns undefined where it can not be trusted, for whatever reason
  */
 export function openManifest(bytes: Buffer): OpenedManifest | undefined {
-  return openOwn(bytes) ?? openForeign(bytes)
+  try {
+    return openOwn(bytes) ?? openForeign(bytes)
+  } catch {
+    return undefined // whatever a stranger's bytes can do to a parser
+  }
 }
 
 function openOwn(bytes: Buffer): OpenedManifest | undefined {
@@ -121,7 +127,7 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
   const body = bytes.subarray(start, end)
   openBraces(body)
   const count = countIn(body)
-  if (digestOf(body) !== head.etag || count === undefined) {
+  if (digestOf(body) !== head.etag || count === undefined || linesIn(body) !== count + 2) {
     body[0] = 0x0a
     body[body.length - 2] = 0x2c
     return undefined
@@ -133,14 +139,21 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
   }
 }
 
+function linesIn(bytes: Buffer): number {
+  let lines = 0
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) lines++
+  return lines
+}
+
 function countIn(body: Buffer): number | undefined {
   const count = /^\{"total":(\d+),"count":\1,"reports":\[\n/.exec(body.toString('latin1', 0, 80))?.[1]
   return count === undefined ? undefined : Number(count)
 }
 
 function openForeign(bytes: Buffer): OpenedManifest | undefined {
+  if (bytes.length > FOREIGN_LIMIT || !/^\s*\{/.test(bytes.toString('latin1', 0, 80))) return undefined
   const manifest = parse(bytes.toString('utf8'))
-  if (Object.keys(manifest ?? {}).some((key) => OWN_KEYS.includes(key))) return undefined
+  if (OWN_KEYS.some((key) => Object.hasOwn(manifest ?? {}, key))) return undefined
   if (!Value.Check(Manifest, manifest) || manifest.count !== manifest.reports.length) return undefined
   const entries = manifest.reports.map((entry) => track(entry, '', true, []))
   const { snapshot } = encodeManifest(entries, manifest.bases, () => manifest.generatedAt)

@@ -22,9 +22,10 @@ export interface Run {
   steps: Step[]
   notWritten: string | undefined
   /** The last whole look at the bases, where this build was none: when it began, and the links it met. */
-  lastScan?: Pick<Status, 'scanBegan' | 'skippedLinks'> | undefined
+  lastScan?: Pick<Status, 'scanBegan' | 'scanMode' | 'skippedLinks'> | undefined
   /** When this build began, by the clock that never goes back. */
   began?: string
+  mode?: string
 }
 
 /** Puts a build's outcome together. */
@@ -57,7 +58,11 @@ export function outcomeOf(
       version: MANIFEST_VERSION,
       ...told,
       checkedAt: new Date(Math.max(run.startedAt, run.endedAt)).toISOString(),
-      ...(run.lastScan ?? { skippedLinks, ...(run.began === undefined ? {} : { scanBegan: run.began }) }),
+      ...(run.lastScan ?? {
+        skippedLinks,
+        ...(run.began !== undefined && { scanBegan: run.began }),
+        ...(run.mode !== undefined && { scanMode: run.mode })
+      }),
       doubts: parts.flatMap(({ doubts }) => doubts),
       settled: parts.every(({ entries }) => [...entries.values()].every(({ recheck }) => !recheck))
     },

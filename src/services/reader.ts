@@ -48,6 +48,13 @@ export interface Served {
   checkedAt: string
 }
 
+function forgetful(base: string): Seen {
+  return {
+    state: 'corrupt',
+    reason: `it lists nothing of the base ${base}, which was not looked at, and of which reports are known here`
+  }
+}
+
 /** Serves the manifest's listing. It never looks at a base. */
 export class Reader {
   readonly #ports: ReaderPorts
@@ -141,15 +148,29 @@ export class Reader {
   async #look(): Promise<void> {
     const { seen, status } = await this.#ports.view.look()
     if (status && status !== this.#status) this.adoptStatus(status)
-    if (seen === this.#seen) return
-    this.#seen = seen
-    this.#state = seen.state
-    if (seen.state === 'ok') {
-      this.#serve(seen.snapshot, 'manifest')
+    const forgotten = seen.state === 'ok' ? this.#forgottenIn(seen.snapshot) : undefined
+    const told = forgotten === undefined ? seen : forgetful(forgotten)
+    if (told === this.#seen || (forgotten !== undefined && this.#seen?.state === 'corrupt')) return
+    this.#seen = told
+    this.#state = told.state
+    if (told.state === 'ok') {
+      this.#serve(told.snapshot, 'manifest')
       return
     }
     if (this.#served) this.#served = { ...this.#served, source: 'snapshot' }
-    this.#ports.onUnusable(seen.state, seen.reason)
+    this.#ports.onUnusable(told.state, told.reason)
+  }
+
+  /**
+   * A base of which a manifest lists nothing, though it was not looked at, and reports of it are served here: it was made
+   * by a process that did not know of them. It is mended by what is known here.
+   */
+  #forgottenIn({ etag, bases }: Snapshot): string | undefined {
+    const told = this.#status?.etag === etag ? this.#status.bases : []
+    const isEmpty = (name: string) => bases.find((base) => base.name === name)?.count === 0
+    const isOk = (name: string) => told.find((base) => base.name === name)?.status === 'ok'
+    return this.#served?.snapshot.bases.find(({ name, count }) => count > 0 && isEmpty(name) && !isOk(name))
+      ?.name
   }
 
   #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {

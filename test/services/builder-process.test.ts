@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { LockTaken } from '../../src/services/errors.js'
 import { BuilderProcess } from '../../src/services/io/builder-process.js'
 import { socketLock } from '../../src/services/io/lock.js'
 import { refresh } from '../../src/services/job.js'
@@ -14,7 +15,8 @@ function stage(t: Test) {
     const builder = new BuilderProcess({
       main: new URL('../../src/builder-main.js', import.meta.url),
       settings,
-      lock: socketLock(settings.manifest),
+      place: () => ({ path: settings.manifest, local: true }),
+      lock: socketLock,
       silenceMs: 1000,
       lastGood: () => undefined,
       progress() {},
@@ -79,4 +81,63 @@ t.test('a builder that was given up takes no more work', async (t) => {
   await t.rejects(building, { message: /given up/ })
   await t.rejects(builder.build(refresh, false), { message: /given up/ })
   t.strictSame(childrenOf(process.pid), [])
+})
+
+t.test('who waits for the lock is let go when it is stopped', async (t) => {
+  const { builder, make } = stage(t)
+  const other = make()
+  await builder.build(refresh, false)
+  const [pid] = childrenOf(process.pid)
+  process.kill(pid as number, 'SIGSTOP')
+  const hanging = builder.build(refresh, false)
+  hanging.catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  const waiting = other.build(refresh, false)
+  waiting.catch(() => {})
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  await other.stop()
+  await t.rejects(waiting, { message: /given up/ })
+  await t.rejects(hanging, { message: /no sign/ })
+})
+
+t.test('who has no listing does not wait for a lock for ever, and writes nothing without it', async (t) => {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const settings = settingsFor(folder, ['a'])
+  const lock = socketLock(settings.manifest)
+  const signal = new AbortController().signal
+  let release = () => {}
+  const held = lock.hold(
+    () => new Promise<void>((resolve) => (release = resolve)),
+    async () => undefined,
+    { ms: 60_000, signal }
+  )
+  await t.rejects(
+    lock.hold(
+      async () => 1,
+      async () => undefined,
+      { ms: 100, signal }
+    ),
+    new LockTaken('another process builds, and does not come to an end; is it stopped?')
+  )
+  const builder = new BuilderProcess({
+    main: new URL('../../src/builder-main.js', import.meta.url),
+    settings,
+    place: () => ({ path: settings.manifest, local: true }),
+    lock: (path) => ({
+      hold: async (work, instead, patience) =>
+        await socketLock(path).hold(work, instead, { ...patience, ms: 100 })
+    }),
+    silenceMs: 30_000,
+    lastGood: () => undefined,
+    progress() {},
+    warn() {}
+  })
+  t.teardown(() => builder.stop())
+  t.match(await builder.build(refresh, true), { notWritten: 'RI_ERR_LOCKED', snapshot: { count: 1 } })
+  t.notOk(fs.existsSync(settings.manifest))
+  await t.rejects(builder.build(refresh, false), { message: /is it stopped/ })
+  release()
+  await held
+  t.match(await builder.build(refresh, false), { result: { count: 1 } })
+  t.ok(fs.existsSync(settings.manifest))
 })

@@ -6,16 +6,24 @@ import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
+import type { Status } from '../../src/schemas/manifest.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { lockScope } from '../../src/services/io/lock.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
 import { type Job, refresh } from '../../src/services/job.js'
-import { openManifest, type Snapshot } from '../../src/services/manifest.js'
+import { encodeManifest, openManifest, type Snapshot } from '../../src/services/manifest.js'
 import { makeSelect } from '../../src/services/select.js'
+import { track } from '../../src/services/tracked.js'
 import { plant, settingsFor } from '../support.js'
 
 /** A builder over real folders, at a time of its own: 2 000 s ahead, so that files are old enough to trust. */
-function builderOver(folder: string, names: string[], texts = {}, over: Partial<BuilderPorts> = {}) {
+function builderOver(
+  folder: string,
+  names: string[],
+  texts = {},
+  over: Partial<BuilderPorts> = {},
+  mounts = readMounts
+) {
   const settings = settingsFor(folder, names, texts)
   const select = makeSelect(settings.include, settings.exclude)
   const clock = { now: Date.now() + 2_000_000 }
@@ -29,7 +37,7 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
         limit: 4,
         timeoutMs: 1000,
         now,
-        mounts: readMounts
+        mounts
       })
   )
   const served: { snapshot?: Snapshot } = {}
@@ -38,7 +46,6 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
     overlaps: () => findOverlaps(settings.bases),
     select,
     maxDrop: settings.maxDrop,
-    concurrency: 4,
     manifest: manifestFile(settings.manifest, () => settings.bases.map(({ root }) => root), now),
     lastGood: async () => served.snapshot,
     tick: () => `here:${clock.now}`,
@@ -48,7 +55,7 @@ function builderOver(folder: string, names: string[], texts = {}, over: Partial<
     ...over
   })
   const builder = { build: async (job: Job) => (await real.covered(job)) ?? (await real.build(job)) }
-  return { builder, clock, served, manifest: settings.manifest }
+  return { builder, real, clock, served, manifest: settings.manifest }
 }
 
 const titlesIn = (manifest: string) => {
@@ -315,25 +322,29 @@ t.test('the folder of the manifest is made, a base never is', async (t) => {
 })
 
 t.test('what dead writers left is swept, and nothing else', async (t) => {
+  const { host, run, network } = lockScope()
   const keep = {
     'm.json.bak': '',
     'm.json.0': 'a backup',
     '.m.json.new': '',
     '.m.json.0123.new': '',
-    '.m.json.aaaaaaaaaaaa.new': 'of a writer in another container',
-    '.m.json.bbbbbbbbbbbb.new.7x': '',
-    '.other.json.cccccccccccc.new': ''
+    '.m.json.aaaaaaaa-aaaaaaaa-aaaaaaaa.new': 'of a writer on another host',
+    [`.m.json.${host}-${run}-aaaaaaaa.new`]: 'of one in another container',
+    '.m.json.bbbbbbbb-bbbbbbbb-bbbbbbbb.new.7x': '',
+    [`.other.json.${host}-${run}-${network}.new`]: ''
   }
+  const old = '.m.json.dddddddd-dddddddd-dddddddd.new'
   const left = {
-    [`.m.json.${lockScope()}.new`]: 'cut sho',
-    [`.m.json.${lockScope()}.new.4294967295`]: '',
-    [`.m.status.json.${lockScope()}.new`]: '',
-    '.m.json.dddddddddddd.new': 'of a container that is gone long since'
+    [`.m.json.${host}-${run}-${network}.new`]: 'cut sho',
+    [`.m.json.${host}-${run}-${network}.new.4294967295`]: '',
+    [`.m.json.${host}-aaaaaaaa-aaaaaaaa.new`]: 'of an earlier run of this host',
+    [`.m.status.json.${host}-${run}-${network}.new`]: '',
+    [old]: 'of a host that is gone long since'
   }
   const folder = t.testdir({ a: {}, state: { ...keep, ...left } })
   const { builder, clock } = builderOver(folder, ['a'])
   clock.now = Date.now()
-  fs.utimesSync(join(folder, 'state/.m.json.dddddddddddd.new'), 1_700_000_000, 1_700_000_000)
+  fs.utimesSync(join(folder, 'state', old), 1_700_000_000, 1_700_000_000)
   await builder.build(refresh)
   const names = fs.readdirSync(join(folder, 'state')).toSorted()
   t.strictSame(names, ['m.json', 'm.status.json', ...Object.keys(keep)].toSorted())
@@ -346,7 +357,8 @@ t.test('a write that is lost without an error is not taken for done', async (t) 
   const before = fs.readFileSync(manifest)
   fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
   // What is written to the staged file comes to another end than what is read from it.
-  const staged = join(folder, `state/.m.json.${lockScope()}.new`)
+  const { host, run, network } = lockScope()
+  const staged = join(folder, `state/.m.json.${host}-${run}-${network}.new`)
   const real = fs.promises.readFile
   fs.promises.readFile = (async (path: string, options: never) => {
     if (path === staged) fs.truncateSync(staged, 10)
@@ -360,17 +372,6 @@ t.test('a write that is lost without an error is not taken for done', async (t) 
   t.match(await builder.build(refresh), { notWritten: 'RI_ERR_SHORT_WRITE' })
   t.strictSame(fs.readFileSync(manifest), before)
   t.notOk(fs.existsSync(staged))
-})
-
-t.test('a manifest keeps its mode', async (t) => {
-  const folder = t.testdir({ a: { 'one.md': '# One' } })
-  const { builder, manifest } = builderOver(folder, ['a'])
-  await builder.build(refresh)
-  fs.chmodSync(manifest, 0o640)
-  fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
-  await builder.build(refresh)
-  t.strictSame(titlesIn(manifest), ['One', 'Two'])
-  t.equal(fs.statSync(manifest).mode & 0o777, 0o640)
 })
 
 t.test('warnings of a base that was not looked at stay told', async (t) => {
@@ -485,6 +486,7 @@ t.test(
     other.clock.now = mine.clock.now + 10
     const { result } = await other.builder.build(refresh)
     fs.writeFileSync(join(folder, 'a/three.md'), '# Three')
+    mine.clock.now += 20
     t.match((await mine.builder.build(asked)).result, {
       etag: result.etag,
       count: 2,
@@ -533,3 +535,97 @@ t.test('a companion of another listing settles nothing', async (t) => {
   fs.writeFileSync(join(folder, 'state/m.status.json'), JSON.stringify(other))
   t.equal((await builderOver(folder, ['a']).builder.build(refresh)).result.filesRead, 1)
 })
+
+t.test(
+  'a manifest by a process that knew nothing of an absent base is made whole by one that does',
+  async (t) => {
+    const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+    const mine = builderOver(folder, ['a', 'b'])
+    const { snapshot } = await mine.builder.build(refresh)
+    fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+    fs.rmSync(mine.manifest)
+    t.match((await builderOver(folder, ['a', 'b']).builder.build(refresh)).result, { count: 1 })
+    const made = fs.readFileSync(mine.manifest)
+    t.match((await mine.builder.build(refresh)).result, {
+      count: 2,
+      removed: 0,
+      unchanged: 2,
+      bases: [{ count: 1 }, {}]
+    })
+    fs.writeFileSync(mine.manifest, made)
+    const fresh = builderOver(folder, ['a', 'b'])
+    fresh.served.snapshot = snapshot
+    t.match((await fresh.builder.build({ ...refresh, mend: true })).result, {
+      count: 2,
+      bases: [{ status: 'unavailable', count: 1 }, {}]
+    })
+    t.strictSame(titlesIn(mine.manifest), ['One', 'Two'])
+  }
+)
+
+t.test('a base whose loss was accepted is not brought back', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+  const mine = builderOver(folder, ['a', 'b'])
+  const { snapshot } = await mine.builder.build(refresh)
+  mine.served.snapshot = snapshot
+  fs.rmSync(join(folder, 'a/one.md'))
+  await builderOver(folder, ['a', 'b']).builder.build({ ...refresh, acceptRemovals: ['a'] })
+  t.match((await mine.builder.build(refresh)).result, { count: 1, bases: [{ status: 'ok', count: 0 }, {}] })
+})
+
+t.test('a moment that is still to come covers no refresh', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, clock } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const companion = join(folder, 'state/m.status.json')
+  const status = JSON.parse(fs.readFileSync(companion, 'utf8'))
+  fs.writeFileSync(companion, JSON.stringify({ ...status, scanBegan: 'here:9999999999999999' }))
+  fs.writeFileSync(join(folder, 'a/two.md'), '')
+  t.match((await builder.build({ ...refresh, askedAt: `here:${clock.now}` })).result, { count: 2 })
+})
+
+t.test('a manifest with a sound seal whose lines can not be understood is mended', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const bad = track({} as never, '', true, [])
+  bad.line = 'not json at all'
+  fs.writeFileSync(
+    manifest,
+    encodeManifest([bad], [{ name: 'a', count: 1 }], () => '2026-06-09T00:00:00.000Z').bytes
+  )
+  t.match(await builderOver(folder, ['a']).builder.build(refresh), {
+    notWritten: undefined,
+    result: { count: 1 }
+  })
+  t.strictSame(titlesIn(manifest), ['One'])
+})
+
+t.test('what is built without the lock is handed over, and not written', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { real, builder, manifest } = builderOver(folder, ['a'])
+  t.match(await real.build(refresh, false), { notWritten: 'RI_ERR_LOCKED', snapshot: { count: 1 } })
+  t.notOk(fs.existsSync(manifest))
+  t.match(await builder.build(refresh), { notWritten: undefined })
+})
+
+t.test(
+  'a folder of a mount that went away is believed gone, also where the companion can not be written',
+  async (t) => {
+    const folder = t.testdir({ a: { x: { 'one.md': '# One' }, 'two.md': '' } })
+    const mounts = () => [{ point: '/', type: 'fuse.rclone', device: '0:1', root: '/' }]
+    const file = manifestFile(join(folder, 'state/m.json'), () => [], Date.now)
+    let full = false
+    const writeStatus = async (status: Status) => {
+      if (full) throw Object.assign(new Error('no'), { code: 'ENOSPC' })
+      await file.writeStatus(status)
+    }
+    const { builder, clock } = builderOver(folder, ['a'], {}, { manifest: { ...file, writeStatus } }, mounts)
+    await builder.build(refresh)
+    full = true
+    fs.rmSync(join(folder, 'a/x'), { recursive: true })
+    t.match((await builder.build(refresh)).result, { count: 2, warnings: [{ code: 'suspect-folder' }] })
+    clock.now += 61_000
+    t.match((await builder.build(refresh)).result, { count: 1 })
+  }
+)

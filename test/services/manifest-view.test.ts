@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { manifestView } from '../../src/services/io/manifest-view.js'
@@ -103,6 +104,9 @@ t.test('on a local disk nothing has to be asked where nothing changed', async (t
   await view.look()
   t.ok(view.isCurrent())
   t.notOk(view.canBeLate)
+  // Those of the tests before may still be about to end.
+  await until(() => childrenOf(process.pid).length === 0)
+  await view.look()
   t.strictSame(childrenOf(process.pid), [], 'and nobody else looks')
 })
 
@@ -145,4 +149,84 @@ t.test('who looks goes when it is given up', async (t) => {
   view.close()
   await until(() => childrenOf(process.pid).length === 0)
   t.match((await view.look()).seen, { state: 'late' })
+})
+
+t.test(
+  'a file that could not be read is tried again, though it looks as before, and told once',
+  async (t) => {
+    const { view, put, path } = stage(t, true)
+    put(manifestOf('One'))
+    const real = fs.promises.open
+    let fails = true
+    fs.promises.open = (async (name: string, flags: number) => {
+      if (fails && name.endsWith('/m.json'))
+        throw Object.assign(new Error('no'), { code: 'EIO', syscall: 'open' })
+      return await real(name, flags)
+    }) as typeof real
+    syncBuiltinESMExports()
+    t.teardown(() => {
+      fs.promises.open = real
+      syncBuiltinESMExports()
+    })
+    const { seen } = await view.look()
+    t.match(seen, { state: 'unreadable', reason: /EIO/ })
+    t.notOk(view.isCurrent())
+    t.equal((await view.look()).seen, seen)
+    fails = false
+    t.match((await view.look()).seen, { state: 'ok' })
+    t.ok(view.isCurrent())
+    t.ok(fs.existsSync(path))
+  }
+)
+
+t.test('what can not be a manifest is not read, or not understood, and no more than that', async (t) => {
+  const { view, put, path } = stage(t, true)
+  put(manifestOf('One'))
+  fs.truncateSync(path, 3 * 2 ** 30)
+  t.match((await view.look()).seen, { state: 'corrupt', reason: 'it is too large to be a manifest' })
+  t.ok(view.isCurrent())
+  for (const bytes of [
+    `"${'a'.repeat(5_000_000)}"`,
+    `[${'0,'.repeat(1_000_000)}0]`,
+    '{'.repeat(100_000),
+    `{"a":${'['.repeat(100_000)}`
+  ]) {
+    put(bytes)
+    const began = performance.now()
+    t.match((await view.look()).seen, { state: 'corrupt' })
+    t.ok(performance.now() - began < 2000)
+  }
+  put(manifestOf('One'))
+  t.match((await view.look()).seen, { state: 'ok' })
+})
+
+t.test('a folder that is made anew is seen at once', async (t) => {
+  const folder = join(scratch(t), 'deep/er')
+  const path = join(folder, 'm.json')
+  const view = manifestView({ place: () => ({ path, local: true }), looker, limitMs: 2000 })
+  t.teardown(() => view.close())
+  t.match((await view.look()).seen, { state: 'missing' })
+  for (let round = 0; round < 3; round++) {
+    fs.mkdirSync(folder, { recursive: true })
+    fs.writeFileSync(path, manifestOf(`Round ${round}`))
+    t.notOk(view.isCurrent())
+    t.match((await view.look()).seen, { state: 'ok' })
+    fs.rmSync(join(folder, '..'), { recursive: true })
+    t.notOk(view.isCurrent())
+    t.match((await view.look()).seen, { state: 'missing' })
+  }
+})
+
+t.test('a local place where a mount was is not taken for the manifest', async (t) => {
+  const path = join(scratch(t), 'm.json')
+  let local = false
+  const view = manifestView({ place: () => ({ path, local }), looker, limitMs: 2000 })
+  t.teardown(() => view.close())
+  fs.writeFileSync(path, manifestOf('One'))
+  t.match((await view.look()).seen, { state: 'ok' })
+  local = true
+  t.match((await view.look()).seen, { state: 'missing', reason: 'its mount fell away' })
+  t.ok(view.isCurrent())
+  local = false
+  t.match((await view.look()).seen, { state: 'ok' })
 })

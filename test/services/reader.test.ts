@@ -147,3 +147,24 @@ t.test(
     t.match(await having.reader.current(), { snapshot: { etag: 'old' }, source: 'manifest' })
   }
 )
+
+t.test('a manifest that forgot a base that it did not look at is not taken over, but mended', async (t) => {
+  const { reader, put, tell, unusable } = stage({ state: 'ok', snapshot: snapshot('a') })
+  await reader.current()
+  const forgetful = { ...snapshot('c'), count: 0, bases: [{ name: 'b', count: 0 }] }
+  put({ state: 'ok', snapshot: forgetful })
+  t.match(await reader.current(), { snapshot: { etag: 'a' }, source: 'snapshot' })
+  await reader.refresh()
+  t.strictSame(unusable, ['corrupt'], 'told once')
+  tell({
+    ...status('c'),
+    bases: [{ name: 'b', status: 'unavailable', count: 0, scannedAt: NOW, error: 'no' }]
+  })
+  t.match(await reader.current(), { snapshot: { etag: 'a' } })
+  tell({ ...status('c'), bases: [{ name: 'b', status: 'ok', count: 0, scannedAt: NOW, error: null }] })
+  t.match(
+    await reader.current(),
+    { snapshot: { etag: 'c' }, source: 'manifest' },
+    'it was looked at, and is empty'
+  )
+})

@@ -9,6 +9,8 @@ export interface Bounds {
   canHang(): boolean
   /** Whether the manifest's place lies on a disk of this machine. */
   isLocal(): boolean
+  /** Whether it is known to have lain on a mount. */
+  wasRemote: boolean
 }
 
 /**
@@ -18,7 +20,7 @@ export interface Bounds {
 export function boundedManifestFile(file: ManifestFile, bounds: Bounds): ManifestFile {
   const { limitMs, shortMs, canHang, isLocal } = bounds
   let owes = false
-  let wasRemote = !isLocal()
+  let wasRemote = bounds.wasRemote || !isLocal()
 
   const bounded = async <T>(call: (isWanted: () => boolean) => Promise<T>, ms = limitMs): Promise<T> => {
     if (owes) throw late()
@@ -54,12 +56,12 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
   }
 
   return {
-    stamp: () => bounded(() => file.stamp(), shortMs).catch(() => LATE),
+    stamp: () => bounded(() => file.stamp(), shortMs).catch(() => undefined),
     read: () =>
       bounded(() => file.read()).catch(() => ({
         state: 'late' as const,
         reason: 'it gives no answer',
-        stamp: LATE
+        stamp: undefined
       })),
     readStatus: () => bounded(() => file.readStatus(), shortMs).catch(() => undefined),
     write: (bytes) =>
@@ -71,8 +73,6 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
     sweep: () => bounded(() => file.sweep())
   }
 }
-
-const LATE = 'late'
 
 function late(): Error {
   return Object.assign(new Error('its file system gives no answer'), { code: 'RI_ERR_LATE' })

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Progress, ReportPath } from '../../schemas/rebuild.js'
 import type { BuilderQuestion, BuilderSaid, BuilderTalk, Built } from '../builder-messages.js'
-import { ChildLost } from '../errors.js'
+import { ChildLost, LockTaken } from '../errors.js'
 import type { Job } from '../job.js'
 import type { Snapshot } from '../manifest.js'
 import type { Settings } from '../settings.js'
@@ -12,10 +12,13 @@ export interface BuilderProcessOptions {
   /** The builder process's main module. */
   main: URL
   settings: Settings
+  /** The manifest's absolute path, links resolved, and whether it lies on a local disk. */
+  place(): { path: string; local: boolean }
   /**
-   * Held here and not in the builder process: one that hangs in a file call keeps what it holds even when it is killed.
+   * The lock of a manifest. Held here and not in the builder process: one that hangs in a file call keeps what it holds
+   * even when it is killed.
    */
-  lock: Lock
+  lock(path: string): Lock
   /** The listing that is served, for a builder that finds no manifest. */
   lastGood(): Snapshot | undefined
   progress(progress: Progress): void
@@ -28,6 +31,9 @@ type BuilderChild = Child<BuilderTalk>
 
 /** Threads for the manifest's own file calls, beside those for the bases. */
 const SPARE_THREADS = 4
+/** The lock is waited for so long, in milliseconds: by who has a listing to serve meanwhile, and by who has none. */
+const PATIENCE_MS = 5 * 60_000
+const SHORT_PATIENCE_MS = 5000
 /** A killed process is gone by then, or hangs in a file call; milliseconds. */
 const LAST_MOMENT_MS = 1000
 /** So many may hang, left behind: one that trusted a local disk, and a careful one. */
@@ -42,7 +48,9 @@ export class BuilderProcess {
   #hanging: BuilderChild[] = []
   #child: BuilderChild | undefined
   #careful = false
-  #stopped = false
+  #wasRemote = false
+  #path: string | undefined
+  readonly #over = new AbortController()
 
   constructor(options: BuilderProcessOptions) {
     this.#options = options
@@ -50,19 +58,24 @@ export class BuilderProcess {
 
   /**
    * One build, or what another process' build has done already.
-   * @param handOver whether its listing is wanted here
-   * @throws ChildLost when the process dies under it
+   * @param handOver whether its listing is wanted here; then the lock is not waited for long, and what is built without it
+   * is not written
+   * @throws ChildLost when the process dies under it, LockTaken when another one builds on and on
    */
   async build(job: Job, handOver: boolean): Promise<Built> {
-    return await this.#options.lock.hold(
-      async () => {
-        const built = await this.#askForBuild({ type: 'build', job, handOver })
-        if (!built) throw new Error('the builder process answered something else')
-        this.#trustAgain(built)
-        return built
-      },
-      async () => (job.askedAt ? await this.#askForBuild({ type: 'covered', job, handOver }) : undefined)
-    )
+    const { path } = this.#settle()
+    const patience = { ms: handOver ? SHORT_PATIENCE_MS : PATIENCE_MS, signal: this.#over.signal }
+    try {
+      return await this.#options.lock(path).hold(
+        async () => this.#trustAgain(await this.#buildNow({ type: 'build', job, handOver, save: true })),
+        async () => (job.askedAt ? await this.#askForBuild({ type: 'covered', job, handOver }) : undefined),
+        patience
+      )
+    } catch (error) {
+      if (this.#over.signal.aborted) throw new ChildLost('the builder process was given up', { cause: error })
+      if (!(error instanceof LockTaken) || !handOver) throw error
+      return await this.#buildNow({ type: 'build', job, handOver, save: false })
+    }
   }
 
   /** The first of these paths that leads out of its base through a link. */
@@ -73,7 +86,7 @@ export class BuilderProcess {
 
   /** Gives the process up, whatever it does. Its end is waited for a moment only, since it may hang. */
   async stop(): Promise<void> {
-    this.#stopped = true
+    this.#over.abort()
     const child = this.#child
     if (!child) return
     child.leave('the builder process was given up')
@@ -85,6 +98,22 @@ export class BuilderProcess {
     moment.abort()
   }
 
+  /** Where the manifest lies now. A builder that knows another place is replaced. */
+  #settle(): { path: string } {
+    const { path, local } = this.#options.place()
+    this.#wasRemote ||= !local
+    if (this.#path !== undefined && this.#path !== path && this.#child?.isIdle)
+      this.#child.leave('the manifest lies elsewhere now')
+    this.#path = path
+    return { path }
+  }
+
+  async #buildNow(question: BuilderQuestion): Promise<Built> {
+    const built = await this.#askForBuild(question)
+    if (!built) throw new Error('the builder process answered something else')
+    return built
+  }
+
   async #askForBuild(question: BuilderQuestion): Promise<Built | undefined> {
     const answer = await this.#running().ask(question)
     if (answer.type !== 'built') return undefined
@@ -94,7 +123,7 @@ export class BuilderProcess {
   }
 
   #running(): BuilderChild {
-    if (this.#stopped) throw new ChildLost('the builder process was given up')
+    if (this.#over.signal.aborted) throw new ChildLost('the builder process was given up')
     if (this.#child && !this.#child.isLost) return this.#child
     if (this.#child?.wasSilent) this.#distrust(this.#child)
     this.#hanging = this.#hanging.filter(({ isHanging }) => isHanging)
@@ -113,22 +142,25 @@ export class BuilderProcess {
   }
 
   /** When all bases have answered a careful builder, the disks can be trusted again. */
-  #trustAgain({ status }: Built): void {
-    if (!this.#careful || status.bases.some((base) => base.status === 'unavailable')) return
-    this.#careful = false
-    this.#child?.leave('it need not be careful any more')
+  #trustAgain(built: Built): Built {
+    if (this.#careful && built.status.bases.every(({ status }) => status !== 'unavailable')) {
+      this.#careful = false
+      this.#child?.leave('it need not be careful any more')
+    }
+    return built
   }
 
   #start(): BuilderChild {
     const { main, settings, silenceMs } = this.#options
-    const threads = settings.concurrency + SPARE_THREADS
+    // Each base has a thread of its own at least: one that hangs keeps what it has.
+    const threads = Math.max(settings.concurrency, settings.bases.length) + SPARE_THREADS
     const child: BuilderChild = new Child({
       main,
       threads,
       silenceMs,
       hear: (said) => this.#hear(child, said)
     })
-    child.tell({ type: 'settings', settings, careful: this.#careful })
+    child.tell({ type: 'settings', settings, careful: this.#careful, wasRemote: this.#wasRemote })
     return child
   }
 

@@ -75,7 +75,9 @@ export class Child<T extends Talk> {
       }
       this.#process.on('exit', (code, signal) => end(`the process ended (${signal ?? code})`))
       // A message that can not be sent is one to a process whose end will be told.
-      this.#process.on('error', (error) => this.#process.pid === undefined && end(error.message))
+      this.#process.on('error', (error: NodeJS.ErrnoException) => {
+        if (this.#process.pid === undefined) end(`the process could not be started (${error.code})`)
+      })
     })
   }
 
@@ -125,7 +127,7 @@ export class Child<T extends Talk> {
   }
 
   #send(message: ToChild<T>): void {
-    this.#process.send(message, () => {})
+    if (this.#process.connected) this.#process.send(message, () => {})
   }
 
   #hear(message: FromChild<T>): void {

@@ -1,6 +1,16 @@
 import { createHash, randomUUID } from 'node:crypto'
-import { readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readFileSync, readlinkSync } from 'node:fs'
 import { connect, createServer, type Server, type Socket } from 'node:net'
+import { hostname } from 'node:os'
+import { LockTaken } from '../errors.js'
+
+/** How long the lock is waited for. */
+export interface Patience {
+  /** Milliseconds. */
+  ms: number
+  /** Ends the waiting. */
+  signal: AbortSignal
+}
 
 /** One builder at a time among the processes of this host that share a manifest. */
 export interface Lock {
@@ -8,25 +18,35 @@ export interface Lock {
    * Waits for the lock, does the work, and gives the lock back.
    * @param instead asked each time that the lock was in other hands, and before the work: what it gives makes the work
    * needless
+   * @throws LockTaken when patience is over
    */
-  hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>): Promise<T>
+  hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>, patience: Patience): Promise<T>
 }
 
 /** How long after a refused connection the lock is tried again, in milliseconds. */
 const RETRY_MS = 20
 
-/** Names the processes that a lock keeps apart: those of this host in this network namespace. */
-export function lockScope(): string {
-  const known = (read: () => string) => {
+/** Which processes a lock keeps apart: those of one host, in one run of it, in one network namespace. */
+export interface Scope {
+  host: string
+  run: string
+  network: string
+}
+
+export function lockScope(): Scope {
+  const digest = (read: () => string) => {
     try {
-      return read()
+      return createHash('sha256').update(read()).digest('hex').slice(0, 8)
     } catch {
-      return randomUUID()
+      return randomUUID().slice(0, 8)
     }
   }
-  const boot = known(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8'))
-  const network = known(() => readlinkSync('/proc/self/ns/net'))
-  return createHash('sha256').update(boot).update(network).digest('hex').slice(0, 12)
+  const machine = () => (existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8') : '')
+  return {
+    host: digest(() => machine() + hostname()),
+    run: digest(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
+    network: digest(() => readlinkSync('/proc/self/ns/net'))
+  }
 }
 
 /**
@@ -40,18 +60,36 @@ export function socketLock(path: string): Lock {
     return { hold: async (work, instead) => (await instead()) ?? (await work()) }
   const name = `\0reports-index-${createHash('sha256').update(path).digest('hex')}`
   return {
-    async hold(work, instead) {
-      for (;;) {
-        const release = await listen(name)
-        if (!release) await ownerGone(name)
-        try {
-          const done = await instead()
-          if (done !== undefined) return done
-          if (release) return await work()
-        } finally {
-          await release?.()
-        }
+    async hold(work, instead, { ms, signal }) {
+      const over = new AbortController()
+      const end = () => over.abort()
+      const timer = setTimeout(end, ms)
+      signal.addEventListener('abort', end, { once: true })
+      try {
+        return await hold(name, work, instead, over.signal)
+      } finally {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', end)
       }
+    }
+  }
+}
+
+async function hold<T>(
+  name: string,
+  work: () => Promise<T>,
+  instead: () => Promise<T | undefined>,
+  over: AbortSignal
+): Promise<T> {
+  for (;;) {
+    const release = await listen(name)
+    if (!release) await ownerGone(name, over)
+    try {
+      const done = await instead()
+      if (done !== undefined) return done
+      if (release) return await work()
+    } finally {
+      await release?.()
     }
   }
 }
@@ -78,12 +116,19 @@ function close(server: Server, waiting: Set<Socket>): Promise<void> {
   })
 }
 
-/** Settles when the owner of the lock lets go of its end, or is gone. */
-function ownerGone(name: string): Promise<void> {
-  return new Promise((resolve) => {
-    const socket = connect(name)
+/**
+ * Settles when the owner of the lock lets go of its end, or is gone.
+ * @throws LockTaken when it is waited for no more
+ */
+function ownerGone(name: string, over: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ path: name, signal: over })
     socket.on('error', () => {})
-    socket.on('close', (failed) => setTimeout(resolve, failed ? RETRY_MS : 0))
+    socket.on('close', (failed) => {
+      if (over.aborted)
+        reject(new LockTaken('another process builds, and does not come to an end; is it stopped?'))
+      else setTimeout(resolve, failed ? RETRY_MS : 0)
+    })
     socket.resume()
   })
 }

@@ -5,18 +5,18 @@ import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
 import { type OpenedManifest, openManifest } from '../manifest.js'
 import { readStatus, statusPathOf } from '../status.js'
-import { lockScope } from './lock.js'
+import { lockScope, type Scope } from './lock.js'
 import { readRegular } from './read-file.js'
 
 /** What lies in the manifest's place. */
 export type Found =
-  | { state: 'ok'; opened: OpenedManifest; stamp: string }
-  | { state: 'missing' | 'corrupt' | 'unreadable' | 'late'; reason: string; stamp: string }
+  | { state: 'ok'; opened: OpenedManifest; stamp: string | undefined }
+  | { state: 'missing' | 'corrupt' | 'unreadable' | 'late'; reason: string; stamp: string | undefined }
 
 /** The manifest and its companion on their file system. */
 export interface ManifestFile {
-  /** Changes whenever the manifest was replaced or written to. */
-  stamp(): Promise<string>
+  /** Changes whenever the manifest was replaced or written to; undefined where there is none to be seen. */
+  stamp(): Promise<string | undefined>
   read(): Promise<Found>
   readStatus(): Promise<Status | undefined>
   /**
@@ -49,8 +49,11 @@ export function manifestFile(path: string, keep: () => readonly string[], now: (
       }
     },
     async readStatus() {
-      const bytes = await readRegular(statusPath).catch(() => Buffer.alloc(0))
-      return readStatus(bytes.toString('utf8'))
+      try {
+        return readStatus((await readRegular(statusPath)).toString('utf8'))
+      } catch {
+        return undefined
+      }
     },
     async write(bytes, isWanted) {
       await makeFolder(folder, keep())
@@ -70,19 +73,21 @@ export function manifestFile(path: string, keep: () => readonly string[], now: (
 const CORRUPT = 'it does not match its digest or its schema'
 
 /** What an error of opening or reading the manifest means. */
-export function absence(error: unknown): { state: 'missing' | 'unreadable'; reason: string } {
+export function absence(error: unknown): { state: 'missing' | 'corrupt' | 'unreadable'; reason: string } {
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown error'
   if (code === 'ENOENT' || code === 'ENOTDIR') return { state: 'missing', reason: 'it does not exist' }
+  if (code === 'ETOOLARGE') return { state: 'corrupt', reason: 'it is too large to be a manifest' }
   const reason = code === 'ENOTFILE' ? 'it is not a regular file' : `it can not be read (${code})`
   return { state: 'unreadable', reason }
 }
 
-async function stampOf(path: string): Promise<string> {
+/** Undefined where there is no stat: no answer is the same as another one. */
+async function stampOf(path: string): Promise<string | undefined> {
   try {
     const { ino, size, mtimeMs, ctimeMs } = await stat(path)
     return `${ino}.${size}.${mtimeMs}.${ctimeMs}`
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code ?? 'unknown'
+  } catch {
+    return undefined
   }
 }
 
@@ -116,12 +121,11 @@ async function replace(path: string, bytes: Buffer, isWanted = () => true): Prom
   }
 }
 
-/** The processes that the lock keeps apart: what one of them has left, the next one may sweep. */
 const scope = lockScope()
 
 /** Where a file is written before it takes its place; hidden, and like no name that anyone else would give. */
-function stagedOf(path: string, by: string): string {
-  return join(dirname(path), `.${basename(path)}.${by}.new`)
+function stagedOf(path: string, { host, run, network }: Scope): string {
+  return join(dirname(path), `.${basename(path)}.${host}-${run}-${network}.new`)
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
@@ -149,13 +153,17 @@ async function syncFolder(folder: string): Promise<void> {
 /** What a writer that this one knows nothing of has left is not its own any more after so many milliseconds. */
 const ABANDONED_MS = 10 * 60_000
 
-/** Removes staged files, and the temporary files beside them: those of writers that the lock tells are dead, and old ones. */
+/**
+ * Removes staged files, and the temporary files beside them. Only for who holds the lock: of its own scope nobody else
+ * writes, of an earlier run of this host nobody lives; of others it can not be told, but by their age.
+ */
 async function sweep(path: string, now: number): Promise<void> {
-  const names = await readdir(dirname(path))
-  for (const name of names) {
-    const by = /^\.(.*)\.([0-9a-f]{12})\.new(?:\.\d+)?$/.exec(name)
-    if (by?.[1] !== basename(path)) continue
+  for (const name of await readdir(dirname(path))) {
+    const [, file, host, run, network] =
+      /^\.(.*)\.([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})\.new(?:\.\d+)?$/.exec(name) ?? []
+    if (file !== basename(path)) continue
     const left = join(dirname(path), name)
-    if (by[2] === scope || (await lstat(left)).mtimeMs < now - ABANDONED_MS) await unlink(left)
+    const isDead = host === scope.host && (run !== scope.run || network === scope.network)
+    if (isDead || Math.abs((await lstat(left)).mtimeMs - now) > ABANDONED_MS) await unlink(left)
   }
 }

@@ -26,19 +26,29 @@ export async function lookAtManifest(path: string, before: LookedAt, onSign: () 
   // The companion first: it is written last, so it can not tell of a manifest older than the one that is read.
   if (look.statusStamp !== before.statusStamp && look.statusStamp.startsWith(FILE)) {
     look.status = await readRegular(statusPath).then(
-      (bytes) => bytes.toString('utf8'),
-      () => ''
+      (bytes) => (bytes.length > MOST_STATUS ? '' : bytes.toString('utf8')),
+      () => {
+        look.statusStamp = '' // what could not be read is tried again
+        return ''
+      }
     )
   }
   if (look.stamp !== before.stamp) {
-    look.manifest = await readRegular(path, onSign).catch(({ code }: NodeJS.ErrnoException) => ({
-      code: code ?? 'unknown error'
-    }))
+    look.manifest = await readRegular(path, onSign).catch(
+      ({ code = 'unknown error' }: NodeJS.ErrnoException) => {
+        if (stamp.startsWith(FILE) && code !== 'ETOOLARGE') look.stamp = ''
+        return { code }
+      }
+    )
   }
   return look
 }
 
+/** A companion with some hundred thousand warnings. */
+const MOST_STATUS = 64 << 20
 const FILE = 'file '
+/** The stamp of what is not there. */
+export const MISSING = 'missing'
 
 /** Tells one state of a file from another; at once, for local disks. */
 export function stampNow(path: string): string {
@@ -59,10 +69,10 @@ async function stampOf(path: string): Promise<string> {
 
 function stampOfFault(error: unknown): string {
   const { code } = error as NodeJS.ErrnoException
-  return code === 'ENOENT' ? 'missing' : (code ?? 'unknown')
+  return code === 'ENOENT' ? MISSING : (code ?? 'unknown')
 }
 
 function stampIn(stats: Stats | undefined): string {
-  if (!stats) return 'missing'
+  if (!stats) return MISSING
   return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs}.${stats.ctimeMs}`
 }

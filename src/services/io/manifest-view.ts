@@ -1,11 +1,13 @@
+import { basename, dirname } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Status } from '../../schemas/manifest.js'
 import { openManifest } from '../manifest.js'
 import type { ManifestView, Seen, View } from '../reader.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { absence } from './manifest-file.js'
-import { type Look, type LookedAt, lookAtManifest, stampNow } from './manifest-look.js'
+import { type Look, type LookedAt, lookAtManifest, MISSING, stampNow } from './manifest-look.js'
 import { ManifestLooker } from './manifest-looker.js'
+import { PinnedFolder } from './pinned-folder.js'
 
 export interface ManifestViewOptions {
   /** The manifest's absolute path, links resolved, and whether it lies on a local disk; asked once a second at most. */
@@ -30,8 +32,10 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
     signs++
   }
   const looker = new ManifestLooker(main, onSign)
-  let where = place()
-  let askedAt = performance.now()
+  const folder = new PinnedFolder()
+  let where: ReturnType<typeof place>
+  let settledAt: number
+  let wasRemote = false
   let lookedAt: LookedAt = { stamp: '', statusStamp: '' }
   let seen: Seen = late
   let status: Status | undefined
@@ -39,22 +43,36 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
   let isLate = false
 
   const settle = () => {
-    if (performance.now() - askedAt < PLACE_MS) return
-    askedAt = performance.now()
+    settledAt = performance.now()
     where = place()
+    wasRemote ||= !where.local
+    // Right behind the look at what is mounted where.
+    if (where.local) folder.pin(dirname(where.path))
+    else folder.release()
   }
+  settle()
+
+  /** A local path where a mount was is not the manifest's place. */
+  const hasFallen = () => wasRemote && where.local
+  const localPath = () => folder.pathOf(basename(where.path))
 
   const take = (look: Look) => {
     lookedAt = { stamp: look.stamp, statusStamp: look.statusStamp }
-    if (look.manifest !== undefined) seen = seenIn(look.manifest)
+    if (look.manifest !== undefined) {
+      const next = seenIn(look.manifest)
+      // Told again as one and the same, so that it is said once.
+      const isSame = next.state !== 'ok' && next.state === seen.state && next.reason === seen.reason
+      if (!isSame || next.state === 'corrupt') seen = next
+    }
     if (look.status !== undefined) status = readStatus(look.status) ?? status
     return true
   }
 
   /** What a late look tells is taken, too, when it comes. */
   const ask = (): Promise<boolean> => {
-    const { path, local } = where
-    const look = local ? lookAtManifest(path, lookedAt, onSign) : looker.look(path, lookedAt)
+    const look = where.local
+      ? lookAtManifest(localPath(), lookedAt, onSign)
+      : looker.look(where.path, lookedAt)
     pending = look
       .then(take, () => false)
       .finally(() => {
@@ -70,16 +88,26 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
     return answer ?? false
   }
 
+  const isAsSeen = () => {
+    const path = localPath()
+    return lookedAt.stamp === stampNow(path) && lookedAt.statusStamp === stampNow(statusPathOf(path))
+  }
+
   return {
     isCurrent() {
-      settle()
+      // A folder that was made anew is another one than was pinned.
+      if (performance.now() - settledAt > PLACE_MS || lookedAt.stamp === MISSING) settle()
       if (isLate) return true // nothing new can be told
-      if (!where.local) return false
-      const { path } = where
-      return lookedAt.stamp === stampNow(path) && lookedAt.statusStamp === stampNow(statusPathOf(path))
+      if (hasFallen()) return seen === fallen
+      return where.local && isAsSeen()
     },
     async look(): Promise<View> {
       settle()
+      if (hasFallen()) {
+        seen = fallen
+        lookedAt = { stamp: '', statusStamp: '' }
+        return { seen }
+      }
       if (!where.local) await looker.start()
       // A look that began before this one was asked for may tell what is too old for it.
       const done = (pending === undefined || (await inTime(pending))) && (await inTime(ask()))
@@ -88,9 +116,14 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
     get canBeLate() {
       return !where.local
     },
-    close: () => looker.stop()
+    close() {
+      looker.stop()
+      folder.release()
+    }
   }
 }
+
+const fallen: Seen = { state: 'missing', reason: 'its mount fell away' }
 
 function seenIn(manifest: NonNullable<Look['manifest']>): Seen {
   if (!Buffer.isBuffer(manifest)) return absence(manifest)

@@ -1,10 +1,13 @@
 import { constants } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
+/** Room for some four million reports; nothing larger is a manifest. */
+const MOST_BYTES = 1 << 30
+
 /**
  * Reads a regular file whole. A FIFO or device in its place is refused at once, not waited for.
  * @param onPiece called for each piece that was read
- * @throws the file system's error; with code ENOTFILE where it is no regular file
+ * @throws the file system's error; with code ENOTFILE where it is no regular file, ETOOLARGE where it is none of ours
  */
 export async function readRegular(path: string, onPiece = () => {}): Promise<Buffer> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
@@ -12,6 +15,8 @@ export async function readRegular(path: string, onPiece = () => {}): Promise<Buf
     const stat = await handle.stat()
     if (!stat.isFile())
       throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE', syscall: 'read' })
+    if (stat.size > MOST_BYTES)
+      throw Object.assign(new Error('too large'), { code: 'ETOOLARGE', syscall: 'read' })
     return await readAll(handle, stat.size, onPiece)
   } finally {
     await handle.close()

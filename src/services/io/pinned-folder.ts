@@ -1,0 +1,44 @@
+import { closeSync, constants, openSync } from 'node:fs'
+import { basename, dirname, join } from 'node:path'
+
+/** Linux: takes a place in the tree without opening what stands there. */
+const O_PATH = 0o10000000
+
+/**
+ * A folder that stays the same one, whatever is mounted over it later: a mount that comes up and hangs would else be
+ * entered by the next look. Elsewhere than on Linux it is followed by its path.
+ */
+export class PinnedFolder {
+  #fd: number | undefined
+  #rest = ''
+  #folder = ''
+
+  /** Pins a folder, or the deepest one above it that is there. */
+  pin(folder: string): void {
+    this.release()
+    this.#folder = folder
+    if (process.platform !== 'linux') return
+    const above: string[] = []
+    for (let at = folder; ; at = dirname(at)) {
+      try {
+        this.#fd = openSync(at, O_PATH | constants.O_DIRECTORY)
+        this.#rest = join('/', ...above)
+        return
+      } catch (error) {
+        const { code } = error as NodeJS.ErrnoException
+        if ((code !== 'ENOENT' && code !== 'ENOTDIR') || at === dirname(at)) return
+        above.unshift(basename(at))
+      }
+    }
+  }
+
+  /** Where a file of the folder is to be found; of this process alone. */
+  pathOf(name: string): string {
+    return join(this.#fd === undefined ? this.#folder : `/proc/self/fd/${this.#fd}${this.#rest}`, name)
+  }
+
+  release(): void {
+    if (this.#fd !== undefined) closeSync(this.#fd)
+    this.#fd = undefined
+  }
+}
