@@ -10,20 +10,25 @@ import health from './routes/health.js'
 import openapiRoute from './routes/openapi.js'
 import rebuild from './routes/rebuild.js'
 import reportsIndex from './routes/reports-index.js'
+import { checkDoor } from './services/door.js'
 import type { Settings } from './services/settings.js'
 import { furnish, settingsFrom } from './wiring.js'
 
 export interface AppOptions {
   /** Absent: from the environment and `.env`. */
   settings?: Settings
+  /** Whether nothing else is served beside it: what is not found is answered here, too. */
+  alone?: boolean
 }
 
 /** The whole service as a Fastify plugin: to be listened with, run by fastify-cli, or embedded under a prefix. */
 export default async function app(fastify: FastifyInstance, options: AppOptions): Promise<void> {
-  const parts = furnish(options.settings ?? settingsFrom({}, process.env, process.cwd()))
+  const settings = options.settings ?? settingsFrom({}, process.env, process.cwd())
+  checkDoor(settings)
+  const parts = furnish(settings)
   fastify.decorate('reportsIndex', parts.house)
 
-  await fastify.register(errors)
+  await fastify.register(errors, { notFound: options.alone === true })
   await fastify.register(guard, parts.guard)
   await fastify.register(validation)
   await fastify.register(openapi, parts.openapi)

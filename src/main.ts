@@ -27,7 +27,9 @@ async function dispatch(args: string[]): Promise<number | undefined> {
   const [first = 'serve'] = args
   const named = !first.startsWith('-')
   if (named && !Object.hasOwn(OWN_FLAGS, first)) {
-    throw new UsageError(`unknown command "${first}"; allowed: ${Object.keys(OWN_FLAGS).join(', ')}`)
+    throw new UsageError(
+      `unknown command ${JSON.stringify(first)}; allowed: ${Object.keys(OWN_FLAGS).join(', ')}`
+    )
   }
   const command = (named ? first : 'serve') as Command
   const values = readFlags(command, named ? args.slice(1) : args)

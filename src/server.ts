@@ -1,25 +1,17 @@
-import { type ServerResponse, STATUS_CODES } from 'node:http'
-import type { AddressInfo, Socket } from 'node:net'
-import { setTimeout as sleep } from 'node:timers/promises'
+import { lookup } from 'node:dns/promises'
+import type { AddressInfo } from 'node:net'
 import fastify, {
-  type ConnectionError,
   type FastifyBaseLogger,
-  type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   LogController
 } from 'fastify'
 import app from './app.js'
+import { answerBadUrl, answerClientError, answerExpectation } from './client-errors.js'
+import { Connections, finishAnswers } from './connections.js'
 import { loggerFor } from './log.js'
-import type { ErrorAnswer } from './schemas/error.js'
-import { checkDoor } from './services/door.js'
 import type { Settings } from './services/settings.js'
 
-/** Answers under way when the service stops may take so long, in milliseconds. */
-const FINISH_MS = 8500
-
-/** So many connections are open at once; more are closed at once. */
-const MOST_CONNECTIONS = 500
 /** Bytes of a request's line and headers that are read at most. */
 const HEADER_BYTES = 16_384
 /** A client has so long to send its headers, and its whole request, in milliseconds. */
@@ -37,27 +29,37 @@ export interface Serving {
 
 /** Starts the service; it listens when this resolves. */
 export async function serve(settings: Settings): Promise<Serving> {
-  checkDoor(settings)
   const server = fastify({
     logger: await loggerFor(settings.logLevel),
     logController: new RequestsAtDebug(),
     clientErrorHandler: answerClientError,
+    frameworkErrors: answerBadUrl,
     requestTimeout: REQUEST_MS,
-    http: { maxHeaderSize: HEADER_BYTES, headersTimeout: HEADERS_MS, connectionsCheckingInterval: CHECK_MS }
+    http: {
+      maxHeaderSize: HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      requireHostHeader: false // the guard says so in the shape of all errors
+    }
   })
-  server.server.maxConnections = MOST_CONNECTIONS
-  tellDropped(server)
-  await server.register(app, { settings })
-  // Behind the app: what it gives up when it stops is answered first.
-  await server.register(async (last) => finishAnswers(last))
+  const connections = new Connections(server.server)
+  connections.tellDropped((message) => server.log.warn(message))
+  server.server.on('checkExpectation', answerExpectation)
+  await server.register(app, { settings, alone: true })
+  await server.register(finishAnswers, { connections })
   await server.ready()
   // Fastify's own line says what the caller says on standard output.
   server.log.level = ['silent', 'fatal', 'error'].includes(settings.logLevel) ? settings.logLevel : 'warn'
-  await server.listen({ host: settings.host, port: settings.port })
+  await server.listen({ host: await addressOf(settings.host), port: settings.port })
   server.log.level = settings.logLevel
   const { port } = server.server.address() as AddressInfo
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
   return { url: `http://${host}:${port}`, log: server.log, close: () => server.close() }
+}
+
+/** One address of a name: for a second one Fastify would make a second server, without what is watched here. */
+async function addressOf(host: string): Promise<string> {
+  return (await lookup(host, { verbatim: false })).address
 }
 
 /** Requests are told at `debug` only: two lines a request would cost more than the answer. */
@@ -70,62 +72,3 @@ class RequestsAtDebug extends LogController {
     reply.log.debug(facts, `${method} ${url} ${reply.statusCode}`)
   }
 }
-
-const TELL_MS = 60_000
-
-/** Says that connections are refused, once a minute at most. */
-function tellDropped(server: FastifyInstance): void {
-  let toldAt = Number.NEGATIVE_INFINITY
-  server.server.on('drop', () => {
-    if (performance.now() - toldAt < TELL_MS) return
-    toldAt = performance.now()
-    server.log.warn(`more than ${MOST_CONNECTIONS} connections are open; further ones are refused`)
-  })
-}
-
-/**
- * Lets answers under way be finished, and nothing else hold the stop up. Node 20's own close cuts connections whose
- * answer has ended but is not sent yet, and waits for ones that never asked for anything.
- */
-function finishAnswers(server: FastifyInstance): void {
-  const sockets = new Set<Socket>()
-  const answers = new Set<ServerResponse>()
-  server.server.on('connection', (socket) => {
-    sockets.add(socket)
-    socket.on('close', () => sockets.delete(socket))
-  })
-  server.server.on('request', (_request, answer) => {
-    answers.add(answer)
-    answer.on('close', () => answers.delete(answer))
-  })
-  const isBusy = () =>
-    [...answers].some(({ req }) => req.complete) ||
-    [...sockets].some(({ writableLength }) => writableLength > 0)
-  server.addHook('preClose', async () => {
-    const until = performance.now() + FINISH_MS
-    while (performance.now() < until && isBusy()) await sleep(20)
-    setImmediate(() => server.server.closeAllConnections())
-  })
-}
-
-/** What is no HTTP, or too large for it, is told in the shape of all errors. */
-function answerClientError(error: ConnectionError, socket: Socket): void {
-  const status = CLIENT_ERRORS[error.code] ?? 400
-  const name = STATUS_CODES[status] ?? ''
-  const told = {
-    statusCode: status,
-    code: error.code,
-    error: name,
-    message: 'the request is not one that can be read'
-  }
-  const body = JSON.stringify(told satisfies ErrorAnswer)
-  if (socket.writable && !socket.destroyed) {
-    socket.write(
-      `HTTP/1.1 ${status} ${name}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
-    )
-  }
-  socket.destroySoon()
-}
-
-const CLIENT_ERRORS: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }

@@ -1,4 +1,6 @@
 import { connect } from 'node:net'
+import cors from '@fastify/cors'
+import swagger from '@fastify/swagger'
 import fastify, { type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import app from '../src/app.js'
@@ -7,7 +9,7 @@ import { Service, scratch, settingsFor } from './support.js'
 async function house(t: Test, texts = {}) {
   const folder = scratch(t, { 'a/one.md': '# One' })
   const server = fastify()
-  await server.register(app, { settings: settingsFor(folder, ['a'], texts) })
+  await server.register(app, { settings: settingsFor(folder, ['a'], texts), alone: true })
   t.teardown(() => server.close())
   await server.inject({ method: 'POST', url: '/rebuild', headers: bearer('write') })
   const ask = async (
@@ -69,7 +71,7 @@ t.test('every route says who may ask', async (t) => {
   server.addHook('onRoute', ({ url, method, config }) => {
     if (url !== '*' && !config?.access) routes.push(`${String(method)} ${url}`)
   })
-  await server.register(app, { settings: settingsFor(scratch(t, { 'a/': '' }), ['a']) })
+  await server.register(app, { settings: settingsFor(scratch(t, { 'a/': '' }), ['a']), alone: true })
   await server.ready()
   await server.close()
   t.strictSame(routes, [])
@@ -121,7 +123,7 @@ t.test('a listed origin may read and rebuild, with tokens too', async (t) => {
   t.match(read.headers, {
     'access-control-allow-origin': origin,
     'access-control-expose-headers': /ETag/,
-    vary: 'Accept-Encoding, Origin'
+    vary: 'Origin, Accept-Encoding'
   })
   const same = await ask('/reports-index', {
     origin,
@@ -129,7 +131,7 @@ t.test('a listed origin may read and rebuild, with tokens too', async (t) => {
     'if-none-match': read.headers.etag as string
   })
   t.equal(same.statusCode, 304)
-  t.equal(same.headers.vary, 'Accept-Encoding, Origin')
+  t.equal(same.headers.vary, 'Origin, Accept-Encoding')
   t.equal((await ask('/rebuild', { origin, ...bearer('write') }, 'POST')).statusCode, 200)
   t.equal(
     (await ask('/rebuild', { origin: 'https://evil.example', ...bearer('write') }, 'POST')).statusCode,
@@ -137,7 +139,7 @@ t.test('a listed origin may read and rebuild, with tokens too', async (t) => {
   )
   const other = await ask('/reports-index', { origin: 'https://evil.example', ...bearer('read') })
   t.equal(other.headers['access-control-allow-origin'], undefined)
-  t.equal(other.headers.vary, 'Accept-Encoding, Origin', 'a cache keeps both apart')
+  t.equal(other.headers.vary, 'Origin, Accept-Encoding', 'a cache keeps both apart')
   const stranger = await ask(
     '/rebuild',
     { origin: 'https://evil.example', 'access-control-request-method': 'POST' },
@@ -195,4 +197,57 @@ t.test('more connections than it has room for are closed, and the others are ans
   const body = await fetch(`${service.url}/health`, { headers: { x: 'y'.repeat(20_000) } })
   t.equal(body.status, 431)
   t.match(await body.json(), { statusCode: 431, code: 'HPE_HEADER_OVERFLOW' })
+})
+
+t.test('it can stand in an app that has a description, CORS and answers of its own', async (t) => {
+  const host = fastify()
+  await host.register(swagger, { openapi: { openapi: '3.1.0', info: { title: 'Host', version: '1' } } })
+  await host.register(cors, { origin: true })
+  host.setNotFoundHandler(async (_request, reply) => await reply.code(404).send({ by: 'the host' }))
+  const folder = scratch(t, { 'a/one.md': '' })
+  const settings = settingsFor(folder, ['a'], { corsOrigins: 'https://dash.example' })
+  await host.register(app, { prefix: '/in', settings })
+  await host.register(app, { settings: settingsFor(folder, ['a']) })
+  t.teardown(() => host.close())
+  t.match((await host.inject('/in/openapi.json')).json(), { info: { title: 'reports-index' } })
+  t.equal(host.swagger().info.title, 'Host')
+  t.strictSame((await host.inject('/nowhere')).json(), { by: 'the host' })
+  t.match((await host.inject('/in/nowhere')).json(), { code: 'RI_ERR_NOT_FOUND' })
+  const read = await host.inject({ url: '/in/reports-index', headers: { origin: 'https://any.example' } })
+  t.match(read.headers, {
+    'access-control-allow-origin': 'https://any.example',
+    vary: /Origin, Accept-Encoding/
+  })
+  t.equal(
+    (await host.inject({ url: '/nowhere', headers: { host: 'evil.example' } })).statusCode,
+    404,
+    "the host's own"
+  )
+})
+
+t.test('an app that is served beyond loopback needs a token, whoever serves it', async (t) => {
+  const settings = settingsFor(scratch(t, { 'a/': '' }), ['a'], { host: '0.0.0.0' })
+  await t.rejects(async () => await fastify().register(app, { settings }).ready(), {
+    code: 'RI_ERR_SETTING',
+    message: /REPORTS_INDEX_TOKEN/
+  })
+})
+
+t.test('a path that no file can have is refused at once', async (t) => {
+  const { server } = await house(t)
+  for (const rel of [`${'x/'.repeat(30_000)}y.md`, `${'x'.repeat(256)}.md`, `${'é'.repeat(130)}.md`]) {
+    const began = performance.now()
+    const answer = await server.inject({
+      method: 'POST',
+      url: '/rebuild',
+      payload: { paths: [{ base: 'a', rel }] }
+    })
+    t.match(answer.json(), { statusCode: 400, code: 'RI_ERR_BAD_PATH' })
+    t.ok(performance.now() - began < 500)
+  }
+  const deep = Array.from({ length: 1000 }, (_, i) => ({ base: 'a', rel: `${'x/'.repeat(2000)}${i}.md` }))
+  t.equal(
+    (await server.inject({ method: 'POST', url: '/rebuild', payload: { paths: deep } })).statusCode,
+    200
+  )
 })

@@ -47,7 +47,9 @@ const MAY_IMPORT: Record<string, string[]> = {
   wiring: ['schemas', 'scan', 'services', 'services/io'],
   app: ['plugins', 'routes', 'services', 'wiring'],
   log: [],
-  server: ['app', 'log', 'schemas', 'services'],
+  connections: [],
+  'client-errors': ['services'],
+  server: ['app', 'client-errors', 'connections', 'log', 'services'],
   commands: ['schemas', 'services', 'services/io', 'server', 'wiring'],
   main: ['commands', 'services', 'wiring'],
   cli: ['main']
@@ -80,11 +82,15 @@ t.test('files, clock and process are touched only where they may be', async (t) 
     [
       'sockets and child processes',
       /from 'node:(?:net|child_process|http)'/,
-      ['services/io', 'services', 'server', 'plugins']
+      ['services/io', 'services', 'server', 'connections', 'client-errors']
     ],
     ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-main', 'scan']],
     ['the process', /\bprocess\.(?!platform)/, [...TOP, 'services/io']],
-    ['Fastify', /from 'fastify(?:-plugin)?'/, ['plugins', 'routes', 'app', 'server', 'log']]
+    [
+      'Fastify',
+      /from 'fastify(?:-plugin)?'/,
+      ['plugins', 'routes', 'app', 'server', 'connections', 'client-errors', 'log']
+    ]
   ]
   for (const { path, text } of sources) {
     for (const [what, sign, rooms] of rules) {

@@ -1,16 +1,22 @@
-import { STATUS_CODES } from 'node:http'
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ErrorAnswer } from '../schemas/error.js'
+import { errorAnswer } from '../services/error-answer.js'
 import { NotFound } from '../services/errors.js'
+
+export interface ErrorsPluginOptions {
+  /** Whether what is not found here is to be answered here; a host without a prefix for us answers it itself. */
+  notFound: boolean
+}
 
 /** Seconds after which a refused request is worth another try. */
 const RETRY_AFTER = '5'
 
 /** One shape for all errors; what was not meant for the caller is logged and not told. */
-export default fp(
-  async function errors(fastify: FastifyInstance) {
+export default fp<ErrorsPluginOptions>(
+  async function errors(fastify: FastifyInstance, { notFound }) {
     fastify.setErrorHandler(answerError)
+    if (!notFound && fastify.prefix === '') return
     fastify.setNotFoundHandler((request) => {
       throw new NotFound(`there is no ${request.method} ${request.url.split('?', 1)[0]}`)
     })
@@ -23,16 +29,11 @@ async function answerError(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<ErrorAnswer> {
-  const statusCode = error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
-  const isOurs = statusCode < 500 || error.code?.startsWith('RI_ERR_')
+  const answer = errorAnswer(error)
+  const { statusCode } = answer
   if (statusCode === 500) request.log.error({ err: error }, 'a request failed')
   if (statusCode === 503) reply.header('retry-after', RETRY_AFTER)
   if (statusCode === 401) reply.header('www-authenticate', 'Bearer realm="reports-index"')
   reply.status(statusCode)
-  return {
-    statusCode,
-    code: isOurs ? (error.code ?? `RI_ERR_${statusCode}`) : 'RI_ERR_INTERNAL',
-    error: STATUS_CODES[statusCode] ?? 'Error',
-    message: isOurs ? error.message : 'something went wrong; the log of the service says what'
-  }
+  return answer
 }

@@ -3,7 +3,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { hostCheck, isFromFriend } from '../services/door.js'
-import { ForeignOrigin, UnknownHost, UrlTooLong } from '../services/errors.js'
+import { ForeignOrigin, NoHost, UnknownHost, UrlTooLong } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import '../services/decorators.js'
 
@@ -18,11 +18,13 @@ export default fp<{ settings: Settings }>(
   async function guard(fastify: FastifyInstance, { settings }) {
     const { corsOrigins, token, readToken } = settings
     const isKnownHost = hostCheck(settings)
-    fastify.addHook('onRequest', async ({ url, headers: { host } }) => {
+    fastify.addHook('onRequest', async ({ headers: { host }, raw }, reply) => {
+      if (corsOrigins.length > 0) reply.header('vary', 'Origin')
+      if (host === undefined && raw.httpVersion === '1.1') throw new NoHost()
       if (!isKnownHost(host)) throw new UnknownHost(host)
-      if (url.length > MOST_URL) throw new UrlTooLong(MOST_URL)
     })
-    if (corsOrigins.length > 0) {
+    // A host that answers pages of other origins does so for us, too.
+    if (corsOrigins.length > 0 && !fastify.hasRequestDecorator('corsPreflightEnabled')) {
       await fastify.register(cors, {
         origin: corsOrigins,
         methods: ['GET', 'HEAD', 'POST'],
@@ -32,7 +34,8 @@ export default fp<{ settings: Settings }>(
         strictPreflight: false
       })
     }
-    fastify.addHook('onRequest', async ({ routeOptions, headers }) => {
+    fastify.addHook('onRequest', async ({ url, routeOptions, headers }) => {
+      if (url.length > MOST_URL) throw new UrlTooLong(MOST_URL)
       if (routeOptions.config.access !== 'rebuild') return
       const { origin, host, 'sec-fetch-site': site } = headers as Record<string, string | undefined>
       if (!isFromFriend({ origin, host, site }, corsOrigins)) throw new ForeignOrigin(origin ?? 'unknown')

@@ -7,6 +7,7 @@ import { ErrorAnswer } from '../schemas/error.js'
 import { Health, Ready } from '../schemas/health.js'
 import { Listing } from '../schemas/listing.js'
 import { Accepted, BuildResult, Progress, RebuildBody, RebuildOverview, Ticket } from '../schemas/rebuild.js'
+import '../services/decorators.js'
 
 const SHARED = [
   Entry,
@@ -24,13 +25,17 @@ const SHARED = [
   Ready
 ]
 
+const bearer = (description: string) => ({ type: 'http' as const, scheme: 'bearer', description })
+
+/** The tokens of a route; without one where none is set. */
+const SECURITY = { open: [], read: [{}, { readToken: [] }], rebuild: [{}, { rebuildToken: [] }] }
+
 /** The shared schemas, and the OpenAPI description that is made of them and of the routes. */
 export default fp<{ version: string }>(
   async function openapi(fastify: FastifyInstance, { version }) {
     for (const schema of SHARED) fastify.addSchema(schema)
-    // A host that describes its own routes describes ours as well.
-    if (fastify.hasDecorator('swagger')) return
     await fastify.register(swagger, {
+      decorator: 'describeReportsIndex', // a host may have a description of its own
       openapi: {
         openapi: '3.1.0',
         info: {
@@ -43,16 +48,8 @@ export default fp<{ version: string }>(
         servers: [{ url: 'http://127.0.0.1:3000', description: 'Where it listens unless told otherwise' }],
         components: {
           securitySchemes: {
-            rebuildToken: {
-              type: 'http',
-              scheme: 'bearer',
-              description: 'REPORTS_INDEX_TOKEN, where it is set'
-            },
-            readToken: {
-              type: 'http',
-              scheme: 'bearer',
-              description: 'REPORTS_INDEX_READ_TOKEN, where it is set'
-            }
+            rebuildToken: bearer('REPORTS_INDEX_TOKEN, where it is set'),
+            readToken: bearer('REPORTS_INDEX_READ_TOKEN, where it is set')
           }
         },
         tags: [
@@ -60,6 +57,11 @@ export default fp<{ version: string }>(
           { name: 'builds', description: 'Builds of the index' },
           { name: 'health', description: 'How the service is' }
         ]
+      },
+      // Here and not in the schemas: a host's own description knows nothing of our tokens.
+      transform: ({ schema, url, route }) => {
+        const security = SECURITY[route.config?.access ?? 'read']
+        return { schema: { ...(schema as object), security }, url }
       },
       // It calls every body required.
       transformObject: (document) => {

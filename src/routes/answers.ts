@@ -32,20 +32,17 @@ const authenticate = {
 /** A route for everyone. */
 export const open = {
   config: { access: 'open' },
-  security: [],
   problems: atTheDoor
 } as const
 
 /** A route that needs the token for reading, where there is one. */
 export const reading = {
   config: { access: 'read' },
-  security: [{}, { readToken: [] }],
   problems: { 401: problem('REPORTS_INDEX_READ_TOKEN is set, and not given', authenticate), ...atTheDoor }
 } as const
 
 /** A route that needs the token for rebuilding, where there is one. */
 export const rebuilding = {
   config: { access: 'rebuild' },
-  security: [{}, { rebuildToken: [] }],
   problems: { 401: problem('REPORTS_INDEX_TOKEN is set, and not given', authenticate), ...atTheDoor }
 } as const

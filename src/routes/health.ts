@@ -9,7 +9,6 @@ const healthSchema = {
   operationId: 'getHealth',
   summary: 'How the service, the manifest and the bases are',
   description: 'From memory alone: no disk is looked at.',
-  security: [...open.security],
   querystring: HealthQuery,
   response: {
     200: json('The process can answer', 'Health'),
@@ -23,7 +22,6 @@ const readySchema = {
   tags: ['health'],
   operationId: 'getReady',
   summary: 'Whether a listing can be served without a scan',
-  security: [...open.security],
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     200: json('It can', 'Ready'),

@@ -10,7 +10,7 @@ import { json, problem, reading, rebuilding, retryAfter } from './answers.js'
 import '../services/decorators.js'
 
 /** Room for the most paths that a request may name, in bytes. */
-const BODY_LIMIT = 8 << 20
+const BODY_LIMIT = 5 << 20
 
 const location = Type.String({ description: 'Where the build is told of', examples: ['/rebuild/7f1c…'] })
 
@@ -21,7 +21,6 @@ const postSchema = {
   description:
     'What was on disk before the request was sent is in every listing that is served after the answer. Requests that ' +
     'come while a build runs share the next one.',
-  security: [...rebuilding.security],
   querystring: RebuildQuery,
   body: RebuildBody,
   response: {
@@ -42,7 +41,6 @@ const overviewSchema = {
   tags: ['builds'],
   operationId: 'getRebuilds',
   summary: 'The running and the last build of this process',
-  security: [...reading.security],
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {
     200: json('How the builds are', 'RebuildOverview'),
@@ -55,7 +53,6 @@ const ticketSchema = {
   tags: ['builds'],
   operationId: 'getRebuild',
   summary: 'A build that was asked for without waiting',
-  security: [...reading.security],
   params: Type.Object({ id: Type.String({ description: 'The id that POST /rebuild gave' }) }),
   querystring: Type.Object({}, { additionalProperties: false }),
   response: {

@@ -33,7 +33,6 @@ const schema = {
   summary: 'The whole listing',
   description:
     'All reports, newest first, from the manifest: no folder is looked at. HEAD answers the same, without the body.',
-  security: [...reading.security],
   querystring,
   headers: Type.Object({
     'if-none-match': Type.Optional(Type.String({ description: 'Tags of answers that the caller has' }))
@@ -50,8 +49,7 @@ const schema = {
 /** The listing. What is served is made when a listing is adopted; a request costs a look at the manifest's stamp. */
 export default async function reportsIndex(fastify: FastifyInstance): Promise<void> {
   const { reader } = fastify
-  const crossOrigin = fastify.reportsIndex.settings.corsOrigins.length > 0
-  const prepare = preparer(crossOrigin ? 'Accept-Encoding, Origin' : 'Accept-Encoding')
+  const prepare = preparer()
   const answer = (request: FastifyRequest, reply: FastifyReply) => {
     const ifNoneMatch = request.headers['if-none-match']
     const now = reader.currentNow()
@@ -63,11 +61,6 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
   fastify.head('/reports-index', { schema: { querystring }, config: reading.config }, answer)
 }
 
-/** The kernel takes smaller answers off our hands. */
-const SMALL_BYTES = 65_536
-/** A client that takes nothing of its answer for so long is dropped, in milliseconds. */
-const STALL_MS = 20_000
-
 interface Prepared {
   body: Buffer
   etag: string
@@ -75,7 +68,7 @@ interface Prepared {
 }
 
 /** Makes an answer's headers once for each listing that is served. */
-function preparer(vary: string): (served: Served) => Prepared {
+function preparer(): (served: Served) => Prepared {
   let last: Served | undefined
   let prepared: Prepared | undefined
   return (served) => {
@@ -90,7 +83,6 @@ function preparer(vary: string): (served: Served) => Prepared {
         etag,
         'cache-control': 'no-cache',
         'last-modified': new Date(snapshot.generatedAt).toUTCString(),
-        vary,
         'reports-index-source': source,
         'reports-index-checked-at': checkedAt
       }
@@ -104,8 +96,9 @@ function send(
   ifNoneMatch: string | undefined,
   reply: FastifyReply
 ): FastifyReply {
+  const vary = reply.getHeader('vary')
   reply.headers(headers)
-  if (body.length > SMALL_BYTES) reply.raw.setTimeout(STALL_MS)
+  reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
   if (namesEtag(ifNoneMatch, etag)) return reply.code(304).send()
   return reply.type('application/json; charset=utf-8').send(body)
 }

@@ -1,5 +1,6 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Warning } from '../schemas/entry.js'
 import type { Look } from '../services/reconcile.js'
@@ -11,7 +12,7 @@ import { describeFault, faultCode, isGone } from './faults.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
-import { type Calls, pinFolder } from './pin.js'
+import { type Calls, pinFolder, pinNow } from './pin.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
@@ -83,9 +84,12 @@ export class BaseScanner {
   async findEscape(rels: readonly string[]): Promise<string | undefined> {
     try {
       return await this.#with(
-        async ({ pathOf }, calls) => {
-          const top = await realPathOf(pathOf(''), calls)
-          for (const rel of rels) if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
+        async ({ root }, calls) => {
+          const top = await realPathOf(root, calls)
+          for (const [index, rel] of rels.entries()) {
+            if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
+            if (index % 50 === 49) await setImmediate() // many are looked at at once, where calls answer at once
+          }
           return undefined
         },
         new Map(),
@@ -103,7 +107,7 @@ export class BaseScanner {
     calls: Calls | undefined
   ): Promise<PathsLook> {
     const look: PathsLook = { found: new Map(), warnings: [] }
-    const top = await realPathOf(options.pathOf(''), calls)
+    const top = await realPathOf(options.root, calls)
     const inTurn = pLimit(this.#options.limit)
     await inTurn.map(rels, async (rel) => {
       look.found.set(rel, undefined)
@@ -129,7 +133,8 @@ export class BaseScanner {
     const mount = all.find((each) => !isDisk(each)) ?? all[0]
     const optionsFor = (hands: Hands): WalkOptions => ({
       base: this.base.name,
-      pathOf: (rel) => (rel === '' ? root : `${root === '/' ? '' : root}/${rel}`),
+      root,
+      pin: local ? pinNow : () => undefined,
       hands,
       parallel: !local,
       select: this.#options.select,
@@ -176,13 +181,13 @@ async function lookAtPinned(
   const name = parts.pop() as string
   if (process.platform !== 'linux') {
     const path = join(top, rel)
-    return (await realPathOf(path, calls)) === path ? await lookAt(rel, options) : { warnings: [] }
+    return (await realPathOf(path, calls)) === path ? await lookAt(rel, path, options) : { warnings: [] }
   }
   try {
     const folder = await pinFolder(top, parts, calls)
     if (!folder) return { warnings: [] }
     try {
-      return await lookAt(rel, { ...options, pathOf: () => `${folder.path}/${name}` })
+      return await lookAt(rel, `${folder.path}/${name}`, options)
     } finally {
       folder.unpin()
     }

@@ -14,9 +14,21 @@ export interface Pinned {
 
 /** Linux: takes a place in the tree without opening what stands there. */
 const O_PATH = 0o10000000
-const { O_DIRECTORY, O_NOFOLLOW } = fs.constants
+const ROOT = O_PATH | fs.constants.O_DIRECTORY
+const FOLDER = ROOT | fs.constants.O_NOFOLLOW
 
 const open = promisify(fs.open)
+
+/**
+ * Pins a folder at once; for local disks. Where folders are walked side by side, too many would be held.
+ * @param isRoot a base itself may be a link, a folder below it may not
+ * @throws the file system's error
+ */
+export function pinNow(path: string, isRoot: boolean): Pinned | undefined {
+  if (process.platform !== 'linux') return undefined
+  const fd = fs.openSync(path, isRoot ? ROOT : FOLDER)
+  return { path: pathOf(fd), unpin: () => release(fd) }
+}
 
 /**
  * Pins a folder below a base, part by part and through no link, so that nobody can lead what is read there out of the
@@ -32,8 +44,7 @@ export async function pinFolder(
   calls: Calls | undefined
 ): Promise<Pinned | undefined> {
   const take = async (path: string) => {
-    const flags = O_PATH | O_DIRECTORY | O_NOFOLLOW
-    return calls ? await calls(() => open(path, flags)) : fs.openSync(path, flags)
+    return calls ? await calls(() => open(path, FOLDER)) : fs.openSync(path, FOLDER)
   }
   let fd: number | undefined
   try {

@@ -14,8 +14,10 @@ export function realPathWithin(path: string, mounts: readonly Mount[] = readMoun
   const ahead = resolve(path).split('/').filter(Boolean).toReversed()
   for (let links = 0, part = ahead.pop(); part !== undefined; part = ahead.pop()) {
     const next = part === '..' ? dirname(real) : join(real, part)
-    const target = part !== '..' && links < MAX_LINKS && isLocal(next, mounts) ? linkAt(next) : undefined
-    if (target === undefined) {
+    const isLooked = part !== '..' && links < MAX_LINKS && isLocal(next, mounts)
+    const target = isLooked ? linkAt(next) : undefined
+    if (target === null && !ahead.includes('..')) return join(next, ...ahead.toReversed())
+    if (typeof target !== 'string') {
       real = next
       continue
     }
@@ -31,11 +33,12 @@ export function realPathWithin(path: string, mounts: readonly Mount[] = readMoun
   return real
 }
 
-function linkAt(path: string): string | undefined {
+/** Where a link leads; null where there is nothing at all, undefined where there is something else. */
+function linkAt(path: string): string | null | undefined {
   try {
     return readlinkSync(path)
-  } catch {
-    return undefined
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? null : undefined
   }
 }
 

@@ -8,6 +8,7 @@ import type { Select } from '../services/select.js'
 import { type Tracked, type Trackeds, track } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import type { FileStat, Hands, Name } from './hands.js'
+import type { Pinned } from './pin.js'
 import type { Trust } from './trust.js'
 
 /** How far a walk has come. */
@@ -20,8 +21,10 @@ export interface Counts {
 /** What a walk needs to know of its base. */
 export interface WalkOptions {
   base: string
-  /** Where a file or folder is to be found; the base itself is ''. */
-  pathOf(rel: string): string
+  /** The base's absolute path, links resolved. */
+  root: string
+  /** Holds a folder while it is walked, so that nobody can exchange it for a link; undefined where there is none. */
+  pin(path: string, isRoot: boolean): Pinned | undefined
   hands: Hands
   /** Whether calls go side by side. */
   parallel: boolean
@@ -41,18 +44,22 @@ const TURN_MS = 20
 /** Walks a base and makes or reuses the entry of each report. Only the root's own failure is thrown. */
 export async function walk(options: WalkOptions): Promise<Scan> {
   const scan = emptyScan()
-  await new Walk(options, scan).folder('')
+  await new Walk(options, scan).folder('', options.root)
   scan.filesRead = options.counts.read
   return scan
 }
 
-/** Looks at one file that is said to be a report: undefined where there is none. */
+/**
+ * Looks at one file that is said to be a report: undefined where there is none.
+ * @param path where it is to be found
+ */
 export async function lookAt(
   rel: string,
+  path: string,
   options: WalkOptions
 ): Promise<{ tracked?: Tracked; warnings: Warning[] }> {
   const scan = emptyScan()
-  await new Walk({ ...options, full: true }, scan).file(rel)
+  await new Walk({ ...options, full: true }, scan).file(rel, path)
   const tracked =
     scan.entries.get(rel) ?? (scan.unreadable.includes(rel) ? options.known.get(rel) : undefined)
   return { ...(tracked && { tracked }), warnings: scan.warnings }
@@ -88,27 +95,52 @@ class Walk {
     readonly scan: Scan
   ) {}
 
-  async folder(rel: string): Promise<void> {
-    const names = await this.#names(rel)
-    if (!names) return
+  async folder(rel: string, path: string): Promise<void> {
+    const pinned = this.#reach(rel, () => this.options.pin(path, rel === ''))
+    if (pinned === null) return
+    const at = pinned?.path ?? path
+    try {
+      await this.#folderAt(rel, at)
+    } finally {
+      pinned?.unpin()
+    }
+  }
+
+  async #folderAt(rel: string, at: string): Promise<void> {
+    const names = await this.#reachSlowly(rel, async () => await this.options.hands.names(at))
+    if (names === null) return
     this.scan.folders.set(rel, names.length > 0)
     this.options.counts.folders++
     const files: string[] = []
     const folders: string[] = []
     for (const name of names) this.#sort(name, rel === '' ? name.name : `${rel}/${name.name}`, files, folders)
-    const filesDone = this.#each(files, (file) => this.file(file))
+    const pathOf = (child: string) => `${at === '/' ? '' : at}/${child.slice(child.lastIndexOf('/') + 1)}`
+    const filesDone = this.#each(files, (file) => this.file(file, pathOf(file)))
     if (!this.options.parallel) await filesDone
-    await Promise.all([filesDone, this.#each(folders, (folder) => this.folder(folder))])
+    await Promise.all([filesDone, this.#each(folders, (folder) => this.folder(folder, pathOf(folder)))])
   }
 
-  async #names(rel: string): Promise<Name[] | undefined> {
+  /** Does what a folder is needed for; null where that can not be reached, which is told. Only the root's failure is thrown. */
+  #reach<T>(rel: string, work: () => T): T | null {
     try {
-      return await this.options.hands.names(this.options.pathOf(rel))
+      return work()
     } catch (error) {
-      if (rel === '' || faultCode(error) === undefined) throw error
-      if (!isGone(error)) this.#unreadable(rel, error)
-      return undefined
+      return this.#lose(rel, error)
     }
+  }
+
+  async #reachSlowly<T>(rel: string, work: () => Promise<T>): Promise<T | null> {
+    try {
+      return await work()
+    } catch (error) {
+      return this.#lose(rel, error)
+    }
+  }
+
+  #lose(rel: string, error: unknown): null {
+    if (rel === '' || faultCode(error) === undefined) throw error
+    if (!isGone(error)) this.#unreadable(rel, error)
+    return null
   }
 
   #sort({ kind, invalid }: Name, rel: string, files: string[], folders: string[]): void {
@@ -134,19 +166,16 @@ class Walk {
     }
   }
 
-  async file(rel: string): Promise<void> {
+  async file(rel: string, path: string): Promise<void> {
     const { known, full, counts } = this.options
     const before = known.get(rel)
     try {
-      const stat =
-        before && !full && !before.recheck
-          ? await this.options.hands.stat(this.options.pathOf(rel))
-          : undefined
-      const tracked = stat && before && this.#isSame(before, stat) ? before : await this.#read(rel)
+      const stat = before && !full && !before.recheck ? await this.options.hands.stat(path) : undefined
+      const tracked = stat && before && this.#isSame(before, stat) ? before : await this.#read(rel, path)
       if (tracked) this.#list(rel, tracked)
     } catch (error) {
       if (faultCode(error) === undefined) throw error
-      if (!isGone(error)) await this.#keep(rel, error, before)
+      if (!isGone(error)) await this.#keep(rel, path, error, before)
     }
     counts.files++
   }
@@ -161,12 +190,12 @@ class Walk {
     return stat.isFile && before.entry.size === stat.size && before.stamp === trust.stamp(stat)
   }
 
-  async #read(rel: string): Promise<Tracked | undefined> {
+  async #read(rel: string, path: string): Promise<Tracked | undefined> {
     const { hands, base, trust, counts } = this.options
     const pdf = formatOf(rel) === 'pdf'
     const opened = pdf
-      ? { stat: await hands.stat(this.options.pathOf(rel)) }
-      : await hands.open(this.options.pathOf(rel), (size) => wantsHead(rel, size))
+      ? { stat: await hands.stat(path) }
+      : await hands.open(path, (size) => wantsHead(rel, size))
     const { stat } = opened
     if (!stat.isFile) return undefined
     const head = 'head' in opened ? opened.head : undefined
@@ -176,7 +205,7 @@ class Walk {
   }
 
   /** A file that can not be read keeps its last entry; a new one gets an entry from its stat. */
-  async #keep(rel: string, error: unknown, before: Tracked | undefined): Promise<void> {
+  async #keep(rel: string, path: string, error: unknown, before: Tracked | undefined): Promise<void> {
     const { hands, base } = this.options
     this.#unreadable(rel, error)
     if (before) {
@@ -184,7 +213,7 @@ class Walk {
       return
     }
     try {
-      const stat = await hands.stat(this.options.pathOf(rel))
+      const stat = await hands.stat(path)
       if (!stat.isFile) return
       const { entry } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, undefined)
       this.#list(rel, track(entry, '', true, []))

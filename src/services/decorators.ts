@@ -9,6 +9,8 @@ declare module 'fastify' {
     access?: 'open' | 'read' | 'rebuild'
   }
   interface FastifyInstance {
+    /** The OpenAPI description of our routes. */
+    describeReportsIndex(): object
     reader: Reader
     builder: Rebuilds
     /** When the clock asks for the next refresh, RFC 3339; null without a schedule. */

@@ -5,7 +5,7 @@ import { SettingError } from './errors.js'
 export function isLoopback(host: string): boolean {
   const name = host.replace(/\.$/, '')
   if (isIP(name)) return name === '::1' || name.startsWith('127.')
-  return /^(?:.+\.)?localhost$/i.test(name)
+  return /^(?:[a-z0-9_-]+\.)*localhost$/i.test(name)
 }
 
 /**
@@ -51,7 +51,7 @@ export function isFromFriend(
   listed: readonly string[]
 ): boolean {
   const { origin, host, site } = headers
-  if (origin === undefined) return site !== 'cross-site' && site !== 'same-site'
+  if (origin === undefined) return site === undefined || site === 'same-origin' || site === 'none'
   const from = originOf(origin)
   if (from === undefined) return false
   // A proxy in front may speak TLS: the scheme that the page was loaded by is not known here.
@@ -61,7 +61,7 @@ export function isFromFriend(
 
 /** An origin in the form that browsers send; undefined where a text is none. */
 export function originOf(text: string): string | undefined {
-  if (!/^https?:\/\/[^/?#@\s]+\/?$/i.test(text)) return undefined
+  if (!/^https?:\/\/[^/?#@*\s]+\/?$/i.test(text)) return undefined
   try {
     return new URL(text).origin
   } catch {

@@ -26,6 +26,7 @@ export const NotFound = createError('RI_ERR_NOT_FOUND', '%s', 404)
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)
 export const BuildFailed = createError('RI_ERR_BUILD_FAILED', 'the build failed: %s', 503)
+export const NoHost = createError('RI_ERR_NO_HOST', 'the request has no Host', 400)
 export const UnknownHost = createError(
   'RI_ERR_UNKNOWN_HOST',
   'this service is not called "%s"; REPORTS_INDEX_ALLOWED_HOSTS adds a name',

@@ -76,7 +76,16 @@ function lastAsked(a: Tick | undefined, b: Tick | undefined): { askedAt?: Tick }
   return a && b ? { askedAt: isAfter(a, b) ? a : b } : {}
 }
 
-/** Whether a path stays below its base as it is written. */
+/** No file system has longer ones, in bytes. */
+const MOST_PATH = 4096
+const MOST_NAME = 255
+
+/** Whether a path stays below its base as it is written, and can be one at all. */
 export function isBelowBase(rel: string): boolean {
+  if (
+    Buffer.byteLength(rel) > MOST_PATH ||
+    rel.split('/').some((part) => Buffer.byteLength(part) > MOST_NAME)
+  )
+    return false
   return rel.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !rel.includes('\0')
 }

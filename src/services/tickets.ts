@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util'
 import type { BuildResult, Ticket } from '../schemas/rebuild.js'
 import { Busy } from './errors.js'
 import type { Place } from './queue.js'
@@ -5,6 +6,8 @@ import type { Place } from './queue.js'
 /** A ticket is kept so long after its build ended, in milliseconds. */
 const KEEP_MS = 11 * 60_000
 const MOST_KEPT = 20_000
+/** Warnings of all results that are kept, some hundred megabytes of them. */
+const MOST_WARNINGS = 400_000
 
 interface Kept {
   place: Place<unknown>
@@ -17,6 +20,7 @@ interface Kept {
 export class Tickets {
   readonly #now: () => number
   readonly #kept = new Map<string, Kept>()
+  #last: BuildResult['warnings'] = []
 
   /** @param now milliseconds, by a clock that is never set */
   constructor(now: () => number) {
@@ -26,7 +30,8 @@ export class Tickets {
   /** @throws Busy where there is no room for another one */
   checkRoom(): void {
     this.#forgetOld()
-    if (this.#kept.size >= MOST_KEPT) throw new Busy(`${this.#kept.size} rebuilds are remembered`)
+    if (this.#kept.size >= MOST_KEPT || this.#warnings() > MOST_WARNINGS)
+      throw new Busy(`${this.#kept.size} rebuilds are remembered`)
   }
 
   /** Notes a rebuild under an id; `done` settles as its build does. */
@@ -35,10 +40,22 @@ export class Tickets {
     this.#kept.set(id, kept)
     const end = (told: Partial<Kept>) => Object.assign(kept, told, { endedAt: this.#now() })
     done.then(
-      (result) => end({ result }),
+      (result) => end({ result: this.#sharing(result) }),
       (error: { code?: string; message: string }) =>
         end({ error: { code: error.code ?? 'RI_ERR_BUILD_FAILED', message: error.message } })
     )
+  }
+
+  /** Most builds have the same warnings as the one before: they are kept once. */
+  #sharing(result: BuildResult): BuildResult {
+    if (isDeepStrictEqual(result.warnings, this.#last)) return { ...result, warnings: this.#last }
+    this.#last = result.warnings
+    return result
+  }
+
+  #warnings(): number {
+    const lists = new Set([...this.#kept.values()].map(({ result }) => result?.warnings ?? []))
+    return [...lists].reduce((total, { length }) => total + length, 0)
   }
 
   find(id: string): Ticket | undefined {

@@ -7,10 +7,10 @@ import { join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
-import { asyncHands, type Hands, showBytes, syncHands } from '../../src/scan/hands.js'
+import { asyncHands, type Hands, type Name, showBytes, syncHands } from '../../src/scan/hands.js'
 import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
-import { pinFolder } from '../../src/scan/pin.js'
+import { pinFolder, pinNow } from '../../src/scan/pin.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walk } from '../../src/scan/walk.js'
@@ -117,7 +117,8 @@ function walkWith(hands: Hands, root: string, known: Trackeds = new Map()): Prom
   const counts = { folders: 0, files: 0, read: 0 }
   return walk({
     base: 'b',
-    pathOf: (rel) => join(root, rel),
+    root,
+    pin: () => undefined,
     hands,
     parallel: false,
     select,
@@ -487,3 +488,49 @@ t.test(
     }
   }
 )
+
+t.test('a folder that is exchanged for a link under a walk leads nowhere', async (t) => {
+  const folder = fs.realpathSync(
+    t.testdir({ base: { x: { 'a.md': '# Mine' } }, other: { 'a.md': '# Secret' } })
+  )
+  const base = join(folder, 'base')
+  const swap = () => {
+    fs.renameSync(join(base, 'x'), join(folder, 'was'))
+    fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
+  }
+  // Behind the listing of the base: its folder x is known to be a folder.
+  const before: Hands = {
+    ...syncHands,
+    names: (path) => {
+      const names = syncHands.names(path) as Name[]
+      if (!fs.existsSync(join(folder, 'was'))) swap()
+      return names
+    }
+  }
+  const real = {
+    base: 'b',
+    root: base,
+    hands: before,
+    parallel: false,
+    select: makeSelect(INCLUDE, []),
+    trust: trustIn('ext4', true, Date.now()),
+    isOwn: () => false,
+    known: new Map(),
+    full: true,
+    counts: { folders: 0, files: 0, read: 0 }
+  }
+  t.strictSame(relsOf(await walk({ ...real, pin: pinNow })), [])
+  fs.rmSync(join(base, 'x'))
+  fs.renameSync(join(folder, 'was'), join(base, 'x'))
+  // Behind the listing of x: its file a.md is known.
+  const behind: Hands = {
+    ...syncHands,
+    names: (path) => {
+      const names = syncHands.names(path) as Name[]
+      if (names.some(({ name }) => name === 'a.md')) swap()
+      return names
+    }
+  }
+  const found = await walk({ ...real, hands: behind, pin: pinNow })
+  t.equal(found.entries.get('x/a.md')?.entry.title, 'Mine')
+})

@@ -77,6 +77,8 @@ t.test('a page of ours, a listed one, and who is no page may rebuild', async (t)
     { origin: 'http://localhost:3000 http://evil', host: 'localhost:3000' },
     { origin: 'http://undefined' },
     { host: 'localhost', site: 'cross-site' },
+    { host: 'localhost', site: 'CROSS-SITE' },
+    { host: 'localhost', site: 'none, cross-site' },
     { host: 'localhost', site: 'same-site' }
   ]
   for (const headers of strangers) t.notOk(isFromFriend(headers, listed), JSON.stringify(headers))

@@ -1,0 +1,51 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { ConnectionError, FastifyReply, FastifyRequest } from 'fastify'
+import { errorAnswer } from './services/error-answer.js'
+
+/*
+ * What is refused before any of our routes is asked, in the shape of all errors.
+ */
+
+const STATUSES: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }
+
+/** What is no HTTP, or too large or too slow for it. */
+export function answerClientError({ code }: ConnectionError, socket: Socket): void {
+  const message = 'the request is not one that can be read'
+  const answer = errorAnswer({ statusCode: STATUSES[code] ?? 400, code, message })
+  const body = JSON.stringify(answer)
+  if (socket.writable && !socket.destroyed) {
+    socket.write(
+      `HTTP/1.1 ${answer.statusCode} ${answer.error}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+    )
+  }
+  socket.destroySoon()
+}
+
+/** A URL that can not be decoded, or has too long a part. */
+export function answerBadUrl(
+  error: { code?: string; statusCode?: number; message: string },
+  _request: FastifyRequest,
+  reply: FastifyReply
+): void {
+  const { code = 'RI_ERR_BAD_URL', statusCode = 400 } = error
+  reply.raw.statusCode = statusCode
+  endWith(reply.raw, errorAnswer({ statusCode, code, message: 'the URL is not one of this service' }))
+}
+
+/** `Expect` with anything but `100-continue`. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  response.statusCode = 417
+  endWith(
+    response,
+    errorAnswer({ statusCode: 417, code: 'RI_ERR_EXPECTATION', message: 'what is expected can not be met' })
+  )
+}
+
+function endWith(response: ServerResponse, answer: object): void {
+  const body = JSON.stringify(answer)
+  response.setHeader('content-type', 'application/json; charset=utf-8')
+  response.setHeader('content-length', Buffer.byteLength(body))
+  response.end(body)
+}

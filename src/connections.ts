@@ -1,0 +1,96 @@
+import type { Server, ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { FastifyInstance } from 'fastify'
+
+/** So many connections are open at once; more are closed at once. */
+const MOST_CONNECTIONS = 500
+/** So many answers may be under way on one connection: who sends more requests without reading is dropped. */
+const MOST_ANSWERS = 32
+/**
+ * A client that takes nothing of its answers for so long is dropped, in milliseconds; after twice as long, where it took
+ * something at first.
+ */
+const STALL_MS = 10_000
+/** So often those are looked for, in milliseconds. */
+const LOOK_MS = 5000
+/** Answers under way when the service stops may take so long, in milliseconds. */
+const FINISH_MS = 8500
+/** Refused connections are told of so often, in milliseconds. */
+const TELL_MS = 60_000
+
+/** Watches over the connections of a server: how many there are, and what their clients take. */
+export class Connections {
+  readonly #server: Server
+  readonly #sockets = new Set<Socket>()
+  readonly #answers = new Map<ServerResponse, Socket>()
+  readonly #underWay = new WeakMap<Socket, number>()
+  readonly #stalling = new WeakSet<Socket>()
+
+  constructor(server: Server) {
+    this.#server = server
+    server.maxConnections = MOST_CONNECTIONS
+    server.on('connection', (socket) => {
+      this.#sockets.add(socket)
+      socket.on('close', () => this.#sockets.delete(socket))
+    })
+    server.on('request', ({ socket }, answer) => this.#begin(socket, answer))
+    const timer = setInterval(() => this.#dropStalled(), LOOK_MS)
+    timer.unref()
+    server.on('close', () => clearInterval(timer))
+  }
+
+  #begin(socket: Socket, answer: ServerResponse): void {
+    const underWay = (this.#underWay.get(socket) ?? 0) + 1
+    this.#underWay.set(socket, underWay)
+    this.#answers.set(answer, socket)
+    answer.on('close', () => {
+      this.#answers.delete(answer)
+      this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
+    })
+    if (underWay > MOST_ANSWERS) socket.destroy()
+  }
+
+  // A time limit for the socket itself knows how much of a large answer has gone out already; it is set for those alone
+  // that have something to take, since who waits for a build has not.
+  #dropStalled(): void {
+    for (const socket of this.#sockets) {
+      if (socket.writableLength === 0) this.#stalling.delete(socket)
+      else if (!this.#stalling.has(socket)) {
+        this.#stalling.add(socket)
+        socket.setTimeout(STALL_MS)
+      }
+    }
+  }
+
+  /** Says that connections are refused, once in a while. */
+  tellDropped(warn: (message: string) => void): void {
+    let toldAt = Number.NEGATIVE_INFINITY
+    this.#server.on('drop', () => {
+      if (performance.now() - toldAt < TELL_MS) return
+      toldAt = performance.now()
+      warn(`more than ${MOST_CONNECTIONS} connections are open; further ones are refused`)
+    })
+  }
+
+  /**
+   * Lets answers under way be finished, and nothing else hold a stop up. Node 20's own close cuts connections whose answer
+   * has ended but is not sent yet, and waits for ones that never asked for anything.
+   */
+  async finish(): Promise<void> {
+    const isBusy = () =>
+      [...this.#answers.keys()].some(({ req }) => req.complete) ||
+      [...this.#sockets].some(({ writableLength }) => writableLength > 0)
+    const until = performance.now() + FINISH_MS
+    while (performance.now() < until && isBusy()) await sleep(20)
+    setImmediate(() => this.#server.closeAllConnections())
+  }
+}
+
+/** A plugin to be registered last: what the app gives up when it stops is answered before its end is waited for. */
+export async function finishAnswers(
+  fastify: FastifyInstance,
+  { connections }: { connections: Connections }
+): Promise<void> {
+  fastify.addHook('preClose', async () => connections.finish())
+}
