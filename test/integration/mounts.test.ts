@@ -232,6 +232,124 @@ t.test('nothing is written into the folder that a mount with the manifest left',
   await until(async () => (await service.health()).status === 'ok')
 })
 
+t.test('a mount that comes up frozen over the place of the manifest stops nobody', { skip }, async (t) => {
+  const folder = scratch(t, { 'near/one.md': '# One' })
+  const mount = new Mount(folder)
+  t.teardown(() => mount.down())
+  const manifest = join(mount.point, '_state/m.json')
+  const service = await Service.start([
+    '--base',
+    `near=${folder}/near`,
+    '--manifest',
+    manifest,
+    '--refresh',
+    '0',
+    '--timeout',
+    '1s'
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  await service.rebuild()
+  const polling = new AbortController()
+  const polled = (async () => {
+    while (!polling.signal.aborted) t.ok((await timed(() => service.listing())).ms < 2000)
+  })()
+  await mount.up()
+  mount.freeze()
+  await until(async () => (await service.health()).manifest.status === 'late')
+  t.equal((await service.listing()).count, 1)
+  polling.abort()
+  await polled
+  const stopped = await timed(() => service.stop())
+  t.equal(stopped.result, 0)
+  t.ok(stopped.ms < 5000)
+})
+
+t.test('a frozen mount below a base on the disk costs that base, and no other', { skip }, async (t) => {
+  const folder = scratch(t, { 'near/one.md': '# One', 'base/two.md': '# Two', 'base/far/': '' })
+  const mount = new Mount(join(folder, 'base/far'))
+  t.teardown(() => mount.down())
+  plant(mount.source, { 'three.md': '# Three' })
+  await mount.up()
+  const service = await Service.start([
+    '--base',
+    `base=${folder}/base`,
+    '--base',
+    `near=${folder}/near`,
+    '--exclude',
+    'far/remote',
+    '--manifest',
+    join(folder, 's/m.json'),
+    '--refresh',
+    '0',
+    '--timeout',
+    `${TIMEOUT_MS}ms`
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  t.match(await service.rebuild(), { count: 3, bases: [{ status: 'ok', count: 2 }, {}] })
+  mount.freeze()
+  plant(folder, { 'near/four.md': '# Four' })
+  const { ms, result } = await timed(() => service.rebuild())
+  t.ok(ms < TIMEOUT_MS + SLACK_MS, `it took ${Math.round(ms)} ms`)
+  t.match(result, {
+    count: 4,
+    bases: [
+      { status: 'unavailable', count: 2 },
+      { status: 'ok', count: 2 }
+    ]
+  })
+  mount.thaw()
+  await until(async () => statusesIn(await service.rebuild())[0] === 'ok')
+})
+
+t.test('more frozen bases than file calls at once hold no build up', { skip }, async (t) => {
+  const folder = scratch(t, { 'near/one.md': '# One' })
+  const mount = new Mount(folder)
+  t.teardown(() => mount.down())
+  const names = Array.from({ length: 6 }, (_, i) => `far${i}`)
+  plant(mount.source, Object.fromEntries(names.map((name) => [`${name}/x.md`, '# X'])))
+  await mount.up()
+  const bases = names.flatMap((name) => ['--base', `${name}=${mount.point}/${name}`])
+  const service = await Service.start([
+    ...bases,
+    '--base',
+    `near=${folder}/near`,
+    '--concurrency',
+    '1',
+    '--manifest',
+    join(folder, 's/m.json'),
+    '--refresh',
+    '0',
+    '--timeout',
+    `${TIMEOUT_MS}ms`
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  await service.rebuild()
+  mount.freeze()
+  plant(folder, { 'near/two.md': '# Two' })
+  const { ms, result } = await timed(() => service.rebuild())
+  t.ok(ms < TIMEOUT_MS + SLACK_MS, `it took ${Math.round(ms)} ms`)
+  t.equal(result.count, 8)
+})
+
+t.test(
+  'a second process that knows nothing of an absent base takes nothing from the first',
+  { skip },
+  async (t) => {
+    const { folder, mount, service, manifest, args } = await stage(t)
+    await mount.kill()
+    await mount.down()
+    fs.rmdirSync(mount.point)
+    fs.writeFileSync(manifest, 'nonsense')
+    const builds = await Promise.all([run(['build', ...args]), run(['build', ...args]), service.listing()])
+    t.equal(builds[0].code, 0)
+    await until(async () => (await service.health()).manifest.status === 'ok')
+    t.equal((await service.listing()).count, 61)
+    t.match(await service.rebuild(), { count: 61, bases: [{ status: 'unavailable', count: 60 }, {}] })
+    t.match(JSON.parse(fs.readFileSync(manifest, 'utf8')), { count: 61 })
+    t.ok(folder)
+  }
+)
+
 /** A small file system in memory. */
 function tmpfs(t: Test, folder: string, options: string): string {
   const point = join(folder, 'tmpfs')
