@@ -8,7 +8,12 @@ export const MANIFEST_VERSION = 1
 const BaseCount = Type.Object({
   name: BaseName,
   count: Type.Integer({ minimum: 0 }),
-  root: Type.Optional(Type.String({ description: "A digest of the base's path, to notice that it moved" }))
+  root: Type.Optional(Type.String({ description: "A digest of the base's path, to notice that it moved" })),
+  seen: Type.Optional(
+    Type.Boolean({
+      description: 'Its reports are known: the base was looked at, by this build or by one before'
+    })
+  )
 })
 export type BaseCount = Static<typeof BaseCount>
 

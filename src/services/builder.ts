@@ -2,8 +2,9 @@ import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { Progress, Step } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isForgotten, isNews, type Known, knownAgain, knownFrom, nothingKnown, rootDigest } from './known.js'
-import { type EncodedManifest, encodeManifest, type OpenedManifest, type Snapshot } from './manifest.js'
+import { isNews, type Known, rootDigest } from './known.js'
+import { type EncodedManifest, encodeManifest, type Snapshot } from './manifest.js'
+import { Memory, type MemoryPorts } from './memory.js'
 import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
 import type { Select } from './select.js'
@@ -17,10 +18,7 @@ export interface BuilderPorts {
   select: Select
   /** Share of a base's entries that may go at once, 0 to 1. */
   maxDrop: number
-  manifest: {
-    stamp(): Promise<string | undefined>
-    read(): Promise<{ state: string; stamp: string | undefined; opened?: OpenedManifest }>
-    readStatus(): Promise<Status | undefined>
+  manifest: MemoryPorts['manifest'] & {
     write(bytes: Buffer): Promise<void>
     writeStatus(status: Status): Promise<void>
     sweep(): Promise<void>
@@ -45,11 +43,11 @@ interface Saved {
 /** Builds the manifest. It remembers the last one, so that a refresh need not read it again. */
 export class Builder {
   readonly #ports: BuilderPorts
-  #known: Known = nothingKnown
-  #statusIsOld = false
+  readonly #memory: Memory
 
   constructor(ports: BuilderPorts) {
     this.#ports = ports
+    this.#memory = new Memory({ ...ports, names: ports.scanners.map(({ base }) => base.name) })
   }
 
   /**
@@ -60,7 +58,7 @@ export class Builder {
     const steps: Step[] = []
     const startedAt = this.#ports.now()
     const began = this.#ports.tick()
-    const known = await this.#step('load', steps, () => this.#load(job))
+    const known = await this.#step('load', steps, () => this.#memory.recall(job))
     const mode = this.#modeFor(job, known)
     const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
     const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
@@ -71,7 +69,7 @@ export class Builder {
     const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, mode, lastScan }
     const outcome = outcomeOf(known, found, made.snapshot, run)
     if (notWritten === undefined) await this.#saveStatus(outcome.status)
-    this.#remember(found, outcome, stamp)
+    this.#memory.remember(found, outcome, stamp)
     return outcome
   }
 
@@ -82,7 +80,7 @@ export class Builder {
     const status = await manifest.readStatus()
     if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
-    const known = await this.#load({ ...job, mend: true })
+    const known = await this.#memory.recall({ ...job, mend: true })
     if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(
       scanners.map((scanner) => {
@@ -92,9 +90,10 @@ export class Builder {
     )
     const startedAt = Date.parse(status.startedAt)
     const run = { startedAt, endedAt: startedAt, steps: [], notWritten: undefined }
-    const before = this.#known.snapshot ? this.#known : known
+    const { remembered } = this.#memory
+    const before = remembered.snapshot ? remembered : known
     const outcome = outcomeOf(before, found, known.snapshot, run)
-    this.#remember(found, { ...outcome, status }, known.stamp)
+    this.#memory.remember(found, { ...outcome, status }, known.stamp)
     const { durationMs, skippedLinks = 0 } = status
     return { ...outcome, status, result: { ...outcome.result, durationMs, skippedLinks } }
   }
@@ -104,8 +103,8 @@ export class Builder {
     return mode === 'paths' && !this.#isComplete(known) ? 'incremental' : mode
   }
 
-  #isComplete({ stamp, roots }: Known): boolean {
-    return stamp !== undefined && this.#ports.scanners.every(({ base }) => roots.has(base.name))
+  #isComplete({ stamp, bases }: Known): boolean {
+    return stamp !== undefined && this.#ports.scanners.every(({ base }) => bases.has(base.name))
   }
 
   async #step<T>(name: string, steps: Step[], work: () => Promise<T>): Promise<T> {
@@ -122,59 +121,18 @@ export class Builder {
     }
   }
 
-  async #load({ mode, mend }: Job): Promise<Known> {
-    const { manifest, scanners, select } = this.#ports
-    // One that could not be written tells of older builds than what is remembered.
-    const status = this.#statusIsOld
-      ? this.#known.status
-      : ((await manifest.readStatus()) ?? this.#known.status)
-    const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
-    if (asRemembered && this.#known.stamp === (await manifest.stamp())) {
-      return { ...this.#known, status }
-    }
-    const names = scanners.map(({ base }) => base.name)
-    const { opened, stamp, state } = await manifest.read()
-    const read = opened && understood(() => knownFrom(opened, stamp, status, names, select))
-    if (read) return await this.#withForgotten(read)
-    // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
-    // remembered; the manifest is written again in any case.
-    const lastGood = await this.#ports.lastGood()
-    const isNewer = lastGood !== undefined && lastGood.etag !== this.#known.snapshot?.etag
-    const known = isNewer ? knownAgain(lastGood, this.#known, status, names, select) : this.#known
-    return { ...known, stamp: undefined, status, late: state === 'late' }
-  }
-
-  /**
-   * A manifest that was made by a process that did not know what this one knows: bases that it could not look at are
-   * taken as they are known here.
-   */
-  async #withForgotten(known: Known): Promise<Known> {
-    const { scanners, select, lastGood } = this.#ports
-    const forgotten = scanners.map(({ base }) => base.name).filter((name) => isForgotten(known, name))
-    if (forgotten.length === 0) return known
-    const served = await lastGood()
-    const before = served ? knownAgain(served, this.#known, known.status, forgotten, select) : this.#known
-    const entries = new Map(known.entries)
-    let count = known.snapshot?.count ?? 0
-    for (const name of forgotten) {
-      const remembered = before.entries.get(name) ?? new Map()
-      entries.set(name, remembered)
-      count += remembered.size
-    }
-    return { ...known, entries, ...(known.snapshot && { snapshot: { ...known.snapshot, count } }) }
-  }
-
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {
     const { scanners, maxDrop } = this.#ports
     const overlaps = this.#ports.overlaps()
     const found = new Map(scanners.map(({ base }) => [base.name, undefined as unknown as BaseFound]))
     const scan = async (scanner: Scanner): Promise<void> => {
       const { name, root } = scanner.base
+      const knownRoot = known.bases.get(name)?.root
       const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
         mode: job.mode,
         rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
         accepted: job.acceptRemovals.includes(name),
-        moved: known.roots.get(name) !== undefined && known.roots.get(name) !== rootDigest(root),
+        moved: knownRoot !== undefined && knownRoot !== rootDigest(root),
         overlapped: overlaps.get(name),
         maxDrop,
         now: startedAt
@@ -189,11 +147,11 @@ export class Builder {
     const entries: Tracked[] = []
     for (const part of found.values()) for (const tracked of part.entries.values()) entries.push(tracked)
     entries.sort((a, b) => compareEntries(a.entry, b.entry))
-    const bases: BaseCount[] = this.#ports.scanners.map(({ base: { name, root } }) => ({
-      name,
-      count: found.get(name)?.entries.size ?? 0,
-      root: rootDigest(root)
-    }))
+    const bases: BaseCount[] = this.#ports.scanners.map(({ base: { name, root } }) => {
+      const { entries: listed, status } = found.get(name) as BaseFound
+      const seen = listed.size > 0 || status.status === 'ok' || known.bases.get(name)?.seen === true
+      return { name, count: listed.size, root: rootDigest(root), ...(seen && { seen }) }
+    })
     return encodeManifest(entries, bases, (etag) =>
       known.snapshot?.etag === etag ? known.snapshot.generatedAt : new Date(startedAt).toISOString()
     )
@@ -217,30 +175,11 @@ export class Builder {
   async #saveStatus(status: Status): Promise<void> {
     try {
       await this.#ports.manifest.writeStatus(status)
-      this.#statusIsOld = false
+      this.#memory.isStatusOld = false
     } catch (error) {
-      this.#statusIsOld = true
+      this.#memory.isStatusOld = true
       this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
     }
-  }
-
-  #remember(found: Map<string, BaseFound>, { snapshot, status }: Outcome, stamp: string | undefined): void {
-    this.#known = {
-      stamp,
-      snapshot: { ...snapshot, body: Buffer.alloc(0) },
-      entries: new Map([...found].map(([name, { entries }]) => [name, entries])),
-      roots: new Map(snapshot.bases.map(({ name, root }) => [name, root])),
-      status
-    }
-  }
-}
-
-/** What a stranger's letter says; undefined where it can not be understood. */
-function understood<T>(read: () => T): T | undefined {
-  try {
-    return read()
-  } catch {
-    return undefined
   }
 }
 

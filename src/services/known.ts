@@ -1,4 +1,4 @@
-import type { Status } from '../schemas/manifest.js'
+import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { BaseFound } from './base-build.js'
 import { digestOf } from './etag.js'
 import { type OpenedManifest, type Snapshot, trackedIn } from './manifest.js'
@@ -12,8 +12,8 @@ export interface Known {
   snapshot: Snapshot | undefined
   /** By base. */
   entries: Map<string, Trackeds>
-  /** By base: a digest of the folder's path. */
-  roots: Map<string, string | undefined>
+  /** By base: what the manifest's head says. */
+  bases: Map<string, BaseCount>
   status: Status | undefined
   /** The manifest gave no answer, so what it holds is not known. */
   late?: boolean
@@ -23,7 +23,7 @@ export const nothingKnown: Known = {
   stamp: undefined,
   snapshot: undefined,
   entries: new Map(),
-  roots: new Map(),
+  bases: new Map(),
   status: undefined
 }
 
@@ -47,7 +47,7 @@ export function knownFrom(
     stamp,
     snapshot,
     entries,
-    roots: new Map(snapshot.bases.map(({ name, root }) => [name, root])),
+    bases: new Map(snapshot.bases.map((base) => [base.name, base])),
     status
   }
 }
@@ -70,23 +70,25 @@ export function knownAgain(
   return known
 }
 
-/** Whether a manifest lists nothing of a base, and nobody says that it was looked at. */
-export function isForgotten({ entries, snapshot, status }: Known, name: string): boolean {
-  if ((entries.get(name)?.size ?? 0) > 0) return false
-  const told = status?.etag === snapshot?.etag ? status?.bases.find((base) => base.name === name) : undefined
-  return told?.status !== 'ok'
+/** Whether what a manifest says of a base was said without ever having known it. */
+export function isForgotten(base: BaseCount | undefined): boolean {
+  return base !== undefined && base.count === 0 && base.seen !== true
 }
 
 /** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
 export function isNews(known: Known, found: Map<string, BaseFound>, snapshot: Snapshot): boolean {
   if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true
-  if (snapshot.bases.length !== known.roots.size) return true
-  if (snapshot.bases.some(({ name, root }) => known.roots.get(name) !== root)) return true
+  if (snapshot.bases.length !== known.bases.size) return true
+  if (snapshot.bases.some((base) => isOther(base, known.bases.get(base.name)))) return true
   for (const [name, { entries }] of found) {
     const before = known.entries.get(name)
     for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
   }
   return false
+}
+
+function isOther(base: BaseCount, before: BaseCount | undefined): boolean {
+  return base.root !== before?.root || base.seen !== before?.seen
 }
 
 /** Tells a base's folder from another without telling its path. */

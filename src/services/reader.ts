@@ -2,6 +2,7 @@ import type { BaseStatus } from '../schemas/base-status.js'
 import type { Health, ManifestState } from '../schemas/health.js'
 import type { Source } from '../schemas/listing.js'
 import type { Status } from '../schemas/manifest.js'
+import { isForgotten } from './known.js'
 import type { Snapshot } from './manifest.js'
 import { Queue } from './queue.js'
 
@@ -51,7 +52,7 @@ export interface Served {
 function forgetful(base: string): Seen {
   return {
     state: 'corrupt',
-    reason: `it lists nothing of the base ${base}, which was not looked at, and of which reports are known here`
+    reason: `it was made without ever having seen the base ${base}, of which reports are known here`
   }
 }
 
@@ -161,16 +162,10 @@ export class Reader {
     this.#ports.onUnusable(told.state, told.reason)
   }
 
-  /**
-   * A base of which a manifest lists nothing, though it was not looked at, and reports of it are served here: it was made
-   * by a process that did not know of them. It is mended by what is known here.
-   */
-  #forgottenIn({ etag, bases }: Snapshot): string | undefined {
-    const told = this.#status?.etag === etag ? this.#status.bases : []
-    const isEmpty = (name: string) => bases.find((base) => base.name === name)?.count === 0
-    const isOk = (name: string) => told.find((base) => base.name === name)?.status === 'ok'
-    return this.#served?.snapshot.bases.find(({ name, count }) => count > 0 && isEmpty(name) && !isOk(name))
-      ?.name
+  /** A base that a manifest never knew, and of which reports are served here: it is mended by what is known here. */
+  #forgottenIn({ bases }: Snapshot): string | undefined {
+    const forgotten = new Set(bases.filter(isForgotten).map(({ name }) => name))
+    return this.#served?.snapshot.bases.find(({ name, count }) => count > 0 && forgotten.has(name))?.name
   }
 
   #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {

@@ -17,7 +17,7 @@ function stage(t: Test) {
       settings,
       place: () => ({ path: settings.manifest, local: true }),
       lock: socketLock,
-      silenceMs: 1000,
+      silenceMs: 4000,
       lastGood: () => undefined,
       progress() {},
       warn: (message) => warnings.push(message)
@@ -35,7 +35,7 @@ t.test(
     await builder.build(refresh, false)
     const [first] = childrenOf(process.pid)
     process.kill(first as number, 'SIGSTOP')
-    await t.rejects(builder.build(refresh, false), { message: /gave no sign for 1 s/ })
+    await t.rejects(builder.build(refresh, false), { message: /gave no sign for 4 s/ })
     fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
     t.match(await builder.build(refresh, false), { result: { count: 2, bases: [{ status: 'ok' }] } })
     t.match(warnings, [/was left behind; the next one takes no disk for granted/])

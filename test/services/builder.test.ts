@@ -629,3 +629,34 @@ t.test(
     t.match((await builder.build(refresh)).result, { count: 1 })
   }
 )
+
+t.test('the removal of the last report of an absent base, by name, is not undone', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+  const mine = builderOver(folder, ['a', 'b'])
+  const other = builderOver(folder, ['a', 'b'])
+  const { snapshot } = await mine.builder.build(refresh)
+  mine.served.snapshot = snapshot
+  other.served.snapshot = snapshot
+  fs.rmSync(join(folder, 'a/one.md'))
+  t.match((await other.builder.build(refresh)).result, { count: 2, bases: [{ status: 'suspect' }, {}] })
+  const paths = [{ base: 'a', rel: 'one.md' }]
+  t.match((await other.builder.build({ mode: 'paths', paths, acceptRemovals: [] })).result, {
+    count: 1,
+    removed: 1
+  })
+  t.match((await mine.builder.build(refresh)).result, { count: 1, bases: [{ count: 0 }, {}] })
+  t.match((await mine.builder.build({ ...refresh, mend: true })).result, { count: 1 })
+})
+
+t.test('a base that was never seen is not asked after for ever', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a', 'gone'])
+  await builder.build(refresh)
+  const bytes = fs.readFileSync(manifest)
+  await builder.build(refresh)
+  await builderOver(folder, ['a', 'gone']).builder.build(refresh)
+  t.strictSame(fs.readFileSync(manifest), bytes)
+  fs.mkdirSync(join(folder, 'gone'))
+  await builder.build(refresh)
+  t.match(JSON.parse(fs.readFileSync(manifest, 'utf8')).bases[1], { name: 'gone', count: 0, seen: true })
+})

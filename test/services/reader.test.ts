@@ -149,22 +149,20 @@ t.test(
 )
 
 t.test('a manifest that forgot a base that it did not look at is not taken over, but mended', async (t) => {
-  const { reader, put, tell, unusable } = stage({ state: 'ok', snapshot: snapshot('a') })
+  const { reader, put, unusable } = stage({ state: 'ok', snapshot: snapshot('a') })
   await reader.current()
-  const forgetful = { ...snapshot('c'), count: 0, bases: [{ name: 'b', count: 0 }] }
-  put({ state: 'ok', snapshot: forgetful })
+  const made = (etag: string, seen: boolean) => ({
+    state: 'ok' as const,
+    snapshot: { ...snapshot(etag), count: 0, bases: [{ name: 'b', count: 0, ...(seen && { seen }) }] }
+  })
+  put(made('c', false))
   t.match(await reader.current(), { snapshot: { etag: 'a' }, source: 'snapshot' })
   await reader.refresh()
   t.strictSame(unusable, ['corrupt'], 'told once')
-  tell({
-    ...status('c'),
-    bases: [{ name: 'b', status: 'unavailable', count: 0, scannedAt: NOW, error: 'no' }]
-  })
-  t.match(await reader.current(), { snapshot: { etag: 'a' } })
-  tell({ ...status('c'), bases: [{ name: 'b', status: 'ok', count: 0, scannedAt: NOW, error: null }] })
+  put(made('d', true))
   t.match(
     await reader.current(),
-    { snapshot: { etag: 'c' }, source: 'manifest' },
-    'it was looked at, and is empty'
+    { snapshot: { etag: 'd' }, source: 'manifest' },
+    'it was seen, and is empty'
   )
 })

@@ -1,0 +1,96 @@
+import type { Status } from '../schemas/manifest.js'
+import type { BaseFound } from './base-build.js'
+import type { Job } from './job.js'
+import { isForgotten, type Known, knownAgain, knownFrom, nothingKnown } from './known.js'
+import type { OpenedManifest, Snapshot } from './manifest.js'
+import type { Outcome } from './outcome.js'
+import type { Select } from './select.js'
+
+/** Where a builder learns what was known before. */
+export interface MemoryPorts {
+  /** The bases' names. */
+  names: readonly string[]
+  select: Select
+  manifest: {
+    stamp(): Promise<string | undefined>
+    read(): Promise<{ state: string; stamp: string | undefined; opened?: OpenedManifest }>
+    readStatus(): Promise<Status | undefined>
+  }
+  /** The listing that is served: what to go on from where there is no manifest. */
+  lastGood(): Promise<Snapshot | undefined>
+}
+
+/** What a builder knows before a build begins: from the manifest, or as it remembers it, so that it need not be read again. */
+export class Memory {
+  readonly #ports: MemoryPorts
+  #known: Known = nothingKnown
+  /** The companion could not be written, so it tells of older builds than what is remembered. */
+  isStatusOld = false
+
+  constructor(ports: MemoryPorts) {
+    this.#ports = ports
+  }
+
+  /** What the last build left, whatever the manifest says now. */
+  get remembered(): Known {
+    return this.#known
+  }
+
+  async recall({ mode, mend }: Pick<Job, 'mode' | 'mend'>): Promise<Known> {
+    const { manifest, names, select, lastGood } = this.#ports
+    const status = (this.isStatusOld ? undefined : await manifest.readStatus()) ?? this.#known.status
+    const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
+    if (asRemembered && this.#known.stamp === (await manifest.stamp())) return { ...this.#known, status }
+    const { opened, stamp, state } = await manifest.read()
+    const read = opened && understood(() => knownFrom(opened, stamp, status, names, select))
+    if (read) return await this.#withForgotten(read)
+    // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
+    // remembered; the manifest is written again in any case.
+    const served = await lastGood()
+    const isNewer = served !== undefined && served.etag !== this.#known.snapshot?.etag
+    const known = isNewer ? knownAgain(served, this.#known, status, names, select) : this.#known
+    return { ...known, stamp: undefined, status, late: state === 'late' }
+  }
+
+  /** A manifest by a process that never knew a base, as it was away: what is known of it here is taken, and written. */
+  async #withForgotten(known: Known): Promise<Known> {
+    const { names, select, lastGood } = this.#ports
+    const forgotten = names.filter((name) => isForgotten(known.bases.get(name)))
+    if (forgotten.length === 0) return known
+    const served = await lastGood()
+    const before = served ? knownAgain(served, this.#known, known.status, forgotten, select) : this.#known
+    const entries = new Map(known.entries)
+    let added = 0
+    for (const name of forgotten) {
+      const remembered = before.entries.get(name) ?? new Map()
+      entries.set(name, remembered)
+      added += remembered.size
+    }
+    if (added === 0 || !known.snapshot) return known
+    return {
+      ...known,
+      stamp: undefined,
+      entries,
+      snapshot: { ...known.snapshot, count: known.snapshot.count + added }
+    }
+  }
+
+  remember(found: Map<string, BaseFound>, { snapshot, status }: Outcome, stamp: string | undefined): void {
+    this.#known = {
+      stamp,
+      snapshot: { ...snapshot, body: Buffer.alloc(0) },
+      entries: new Map([...found].map(([name, { entries }]) => [name, entries])),
+      bases: new Map(snapshot.bases.map((base) => [base.name, base])),
+      status
+    }
+  }
+}
+
+/** What a stranger's letter says; undefined where it can not be understood. */
+function understood<T>(read: () => T): T | undefined {
+  try {
+    return read()
+  } catch {
+    return undefined
+  }
+}
