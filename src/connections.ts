@@ -6,12 +6,13 @@ import type { FastifyInstance } from 'fastify'
 /** So many connections are open at once; more are closed at once. */
 const MOST_CONNECTIONS = 500
 /** So many answers may be under way on one connection: who sends more requests without reading is dropped. */
-const MOST_ANSWERS = 32
+const MOST_ANSWERS = 256
 /**
  * A client that takes nothing of its answers for so long is dropped, in milliseconds; after twice as long, where it took
- * something at first.
+ * something at first. Long, since the kernel takes megabytes off our hands at once: what a slow client reads of them is not
+ * seen here.
  */
-const STALL_MS = 10_000
+const STALL_MS = 60_000
 /** So often those are looked for, in milliseconds. */
 const LOOK_MS = 5000
 /** Answers under way when the service stops may take so long, in milliseconds. */
@@ -25,7 +26,6 @@ export class Connections {
   readonly #sockets = new Set<Socket>()
   readonly #answers = new Map<ServerResponse, Socket>()
   readonly #underWay = new WeakMap<Socket, number>()
-  readonly #stalling = new WeakSet<Socket>()
 
   constructor(server: Server) {
     this.#server = server
@@ -48,6 +48,7 @@ export class Connections {
       this.#answers.delete(answer)
       this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
     })
+    this.#trust(socket)
     if (underWay > MOST_ANSWERS) socket.destroy()
   }
 
@@ -55,12 +56,14 @@ export class Connections {
   // that have something to take, since who waits for a build has not.
   #dropStalled(): void {
     for (const socket of this.#sockets) {
-      if (socket.writableLength === 0) this.#stalling.delete(socket)
-      else if (!this.#stalling.has(socket)) {
-        this.#stalling.add(socket)
-        socket.setTimeout(STALL_MS)
-      }
+      this.#trust(socket)
+      if (socket.writableLength > 0 && socket.timeout !== STALL_MS) socket.setTimeout(STALL_MS)
     }
+  }
+
+  /** Who has taken all may wait as long as it likes; another limit than ours is that of an idle connection. */
+  #trust(socket: Socket): void {
+    if (socket.writableLength === 0 && socket.timeout === STALL_MS) socket.setTimeout(0)
   }
 
   /** Says that connections are refused, once in a while. */

@@ -38,6 +38,9 @@ export interface WalkOptions {
   counts: Counts
 }
 
+/** So many folders are held at once, one below the other; deeper ones go by their path from there. */
+const MOST_HELD = 64
+
 /** The event loop gets a turn after so many milliseconds of calls that answer at once. */
 const TURN_MS = 20
 
@@ -96,7 +99,8 @@ class Walk {
   ) {}
 
   async folder(rel: string, path: string): Promise<void> {
-    const pinned = this.#reach(rel, () => this.options.pin(path, rel === ''))
+    const isDeep = rel.split('/').length > MOST_HELD
+    const pinned = this.#reach(rel, () => (isDeep ? undefined : this.options.pin(path, rel === '')))
     if (pinned === null) return
     const at = pinned?.path ?? path
     try {

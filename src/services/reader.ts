@@ -107,7 +107,7 @@ export class Reader {
   /** Takes what a build of this process made: from the manifest, or, where that can not be written, as it is. */
   async afterBuild({ status, snapshot }: { status: Status; snapshot?: Snapshot }): Promise<void> {
     this.adoptStatus(status)
-    await this.refresh()
+    await this.#looks.request(undefined).done
     if (snapshot && this.#state !== 'ok') this.#serve(snapshot, 'snapshot')
   }
 

@@ -61,22 +61,22 @@ t.test('who sends more and more requests without reading is dropped, and costs l
 t.test('some requests at once on a connection are all answered', async (t) => {
   const { open } = await stage(t)
   let text = ''
-  open('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(20)).on(
+  open('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(100)).on(
     'data',
     (data: Buffer) => (text += data.toString())
   )
-  await until(() => text.split('HTTP/1.1 200').length === 21)
+  await until(() => text.split('HTTP/1.1 200').length === 101)
   t.pass('all of them')
 })
 
 t.test(
   'a client that takes nothing of its answer is dropped, one that takes its time is not',
-  { skip: dose(1, 0) === 1 && 'takes half a minute: npm run test:full' },
+  { skip: dose(1, 0) === 1 && 'takes two minutes: npm run test:full' },
   async (t) => {
     const { service, open } = await stage(t, 5000)
     const { length } = Buffer.from(await (await fetch(`${service.url}/reports-index`)).arrayBuffer())
     // More than the kernel takes off the service's hands.
-    const requests = 'GET /reports-index HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(30)
+    const requests = 'GET /reports-index HTTP/1.1\r\nHost: localhost\r\n\r\n'.repeat(60)
     const stalled = open(requests).pause()
     const slow = open(requests)
     slow.on('readable', () => {}) // what is not read is left where it is
@@ -87,17 +87,17 @@ t.test(
     }, 100)
     t.teardown(() => clearInterval(reading))
     const waiting = service.rebuild({ mode: 'full' })
-    await sleep(32_000)
+    await sleep(130_000)
     const before = taken
     const ended = closed(stalled)
     stalled.resume()
     await ended
-    t.ok(stalled.bytesRead < 25 * length, `it was given ${stalled.bytesRead} of ${30 * length} bytes`)
-    t.ok(before < 25 * length, `the other one was still taking its time: ${before} bytes`)
+    t.ok(stalled.bytesRead < 55 * length, `it was given ${stalled.bytesRead} of ${60 * length} bytes`)
+    t.ok(before < 55 * length, `the other one was still taking its time: ${before} bytes`)
     clearInterval(reading)
     slow.removeAllListeners('readable')
     slow.on('data', (data: Buffer) => (taken += data.length)).resume()
-    await until(() => taken > 30 * length)
+    await until(() => taken > 60 * length)
     t.match(await waiting, { count: 5000 })
   }
 )

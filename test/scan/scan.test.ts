@@ -534,3 +534,37 @@ t.test('a folder that is exchanged for a link under a walk leads nowhere', async
   const found = await walk({ ...real, hands: behind, pin: pinNow })
   t.equal(found.entries.get('x/a.md')?.entry.title, 'Mine')
 })
+
+t.test('a deep tree holds few folders open', async (t) => {
+  const root = t.testdir({})
+  const rel = `${'d/'.repeat(300)}x.md`
+  plant(root, { [rel]: '# Deep' })
+  const before = fs.readdirSync('/proc/self/fd').length
+  let most = 0
+  const counting: Hands = {
+    ...syncHands,
+    open: (path, wants) => {
+      most = fs.readdirSync('/proc/self/fd').length
+      return syncHands.open(path, wants)
+    }
+  }
+  const counts = { folders: 0, files: 0, read: 0 }
+  const trust = trustIn('ext4', true, Date.now())
+  const select = makeSelect(INCLUDE, [])
+  const options = {
+    base: 'b',
+    root,
+    pin: pinNow,
+    hands: counting,
+    parallel: false,
+    select,
+    trust,
+    known: new Map(),
+    full: true,
+    counts
+  }
+  const found = await walk({ ...options, isOwn: () => false })
+  t.strictSame(relsOf(found), [rel])
+  t.ok(most - before < 100, `${most - before} more are open`)
+  t.equal(fs.readdirSync('/proc/self/fd').length, before)
+})

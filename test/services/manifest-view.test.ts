@@ -230,3 +230,22 @@ t.test('a local place where a mount was is not taken for the manifest', async (t
   local = false
   t.match((await view.look()).seen, { state: 'ok' })
 })
+
+t.test('a folder that is moved away is not followed', async (t) => {
+  const folder = join(scratch(t), 'state')
+  const path = join(folder, 'm.json')
+  const view = manifestView({ place: () => ({ path, local: true }), looker, limitMs: 2000 })
+  t.teardown(() => view.close())
+  for (let round = 0; round < 5; round++) {
+    fs.mkdirSync(folder)
+    fs.writeFileSync(path, manifestOf(`Round ${round}`))
+    t.notOk(view.isCurrent(), `round ${round}`)
+    t.match((await view.look()).seen, { state: 'ok' })
+    t.ok(view.isCurrent())
+    await new Promise((resolve) => setTimeout(resolve, 10)) // the tick of the file system's clock
+    fs.renameSync(folder, `${folder}.${round}`)
+  }
+  const held = fs.readdirSync('/proc/self/fd').length
+  for (let round = 0; round < 50; round++) await view.look()
+  t.equal(fs.readdirSync('/proc/self/fd').length, held, 'and nothing more is held open')
+})

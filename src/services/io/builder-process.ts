@@ -58,13 +58,14 @@ export class BuilderProcess {
 
   /**
    * One build, or what another process' build has done already.
-   * @param handOver whether its listing is wanted here; then the lock is not waited for long, and what is built without it
-   * is not written
+   * @param handOver whether its listing is wanted here; where there is none at all the lock is not waited for long, and
+   * what is built without it is not written
    * @throws ChildLost when the process dies under it, LockTaken when another one builds on and on
    */
   async build(job: Job, handOver: boolean): Promise<Built> {
     const { path } = this.#settle()
-    const patience = { ms: handOver ? SHORT_PATIENCE_MS : PATIENCE_MS, signal: this.#over.signal }
+    const isWaitedFor = handOver && this.#options.lastGood() === undefined
+    const patience = { ms: isWaitedFor ? SHORT_PATIENCE_MS : PATIENCE_MS, signal: this.#over.signal }
     try {
       return await this.#options.lock(path).hold(
         async () => this.#trustAgain(await this.#buildNow({ type: 'build', job, handOver, save: true })),
@@ -73,7 +74,7 @@ export class BuilderProcess {
       )
     } catch (error) {
       if (this.#over.signal.aborted) throw new ChildLost('the builder process was given up', { cause: error })
-      if (!(error instanceof LockTaken) || !handOver) throw error
+      if (!(error instanceof LockTaken) || !isWaitedFor) throw error
       return await this.#buildNow({ type: 'build', job, handOver, save: false })
     }
   }

@@ -43,6 +43,7 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
   let isLate = false
 
   const settle = () => {
+    if (pending) return // a look under way goes by what is pinned
     settledAt = performance.now()
     where = place()
     wasRemote ||= !where.local
@@ -96,7 +97,8 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
   return {
     isCurrent() {
       // A folder that was made anew is another one than was pinned.
-      if (performance.now() - settledAt > PLACE_MS || lookedAt.stamp === MISSING) settle()
+      const isOld = performance.now() - settledAt > PLACE_MS
+      if (isOld || lookedAt.stamp === MISSING || folder.hasChanged) settle()
       if (isLate) return true // nothing new can be told
       if (hasFallen()) return seen === fallen
       return where.local && isAsSeen()

@@ -1,4 +1,4 @@
-import { closeSync, constants, openSync } from 'node:fs'
+import { closeSync, constants, fstatSync, openSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 
 /** Linux: takes a place in the tree without opening what stands there. */
@@ -12,17 +12,25 @@ export class PinnedFolder {
   #fd: number | undefined
   #rest = ''
   #folder = ''
+  #changedAt = 0
 
   /** Pins a folder, or the deepest one above it that is there. */
   pin(folder: string): void {
-    this.release()
+    const before = this.#fd
     this.#folder = folder
-    if (process.platform !== 'linux') return
+    this.#fd = undefined
+    if (process.platform === 'linux') this.#pinDeepest(folder)
+    // Not before the new one is open: a number that is given twice would lead elsewhere.
+    if (before !== undefined) closeSync(before)
+  }
+
+  #pinDeepest(folder: string): void {
     const above: string[] = []
     for (let at = folder; ; at = dirname(at)) {
       try {
         this.#fd = openSync(at, O_PATH | constants.O_DIRECTORY)
         this.#rest = join('/', ...above)
+        this.#changedAt = fstatSync(this.#fd).ctimeMs
         return
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException
@@ -30,6 +38,11 @@ export class PinnedFolder {
         above.unshift(basename(at))
       }
     }
+  }
+
+  /** Whether the folder was written to, moved or removed since it was pinned, so that another may be in its place. */
+  get hasChanged(): boolean {
+    return this.#fd !== undefined && fstatSync(this.#fd).ctimeMs !== this.#changedAt
   }
 
   /** Where a file of the folder is to be found; of this process alone. */
