@@ -95,8 +95,10 @@ t.test('who waits for the lock is let go when it is stopped', async (t) => {
   const waiting = other.build(refresh, false)
   waiting.catch(() => {})
   await new Promise((resolve) => setTimeout(resolve, 100))
+  const began = performance.now()
   await other.stop()
   await t.rejects(waiting, { message: /given up/ })
+  t.ok(performance.now() - began < 2500, 'before the other one is found to hang')
   await t.rejects(hanging, { message: /no sign/ })
 })
 

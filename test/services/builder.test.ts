@@ -660,3 +660,16 @@ t.test('a base that was never seen is not asked after for ever', async (t) => {
   await builder.build(refresh)
   t.match(JSON.parse(fs.readFileSync(manifest, 'utf8')).bases[1], { name: 'gone', count: 0, seen: true })
 })
+
+t.test('a manifest that gave no answer is not replaced by one that knows less', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const bytes = fs.readFileSync(manifest)
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  const file = manifestFile(manifest, () => [], Date.now)
+  const read = async () => ({ state: 'late' as const, reason: 'no answer', stamp: undefined })
+  const fresh = builderOver(folder, ['a'], {}, { manifest: { ...file, read } })
+  t.match(await fresh.builder.build(refresh), { notWritten: 'RI_ERR_LATE', snapshot: { count: 0 } })
+  t.strictSame(fs.readFileSync(manifest), bytes)
+})

@@ -289,3 +289,19 @@ t.test('a manifest that can not be mended is mended less and less often', async 
   await until(() => count === 3)
   await builds.stop()
 })
+
+t.test('there is room for so many warnings and no more; the same ones are kept once', async (t) => {
+  const tickets = new Tickets(() => 0)
+  const place = stage().queue.request('first')
+  const warnings = (message: string) =>
+    Array.from({ length: 150_000 }, () => ({ code: 'front-matter', base: 'b', rel: 'x.md', message }))
+  const note = async (id: string, message: string) => {
+    tickets.note(id, place, Promise.resolve({ ...built.result, warnings: warnings(message) }))
+    await new Promise(setImmediate)
+  }
+  for (const id of ['a', 'b', 'c', 'd']) await note(id, 'the same')
+  t.doesNotThrow(() => tickets.checkRoom())
+  await note('e', 'another')
+  await note('f', 'and another')
+  t.throws(() => tickets.checkRoom(), { code: 'RI_ERR_BUSY' })
+})
