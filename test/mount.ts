@@ -1,5 +1,6 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { until } from './support.js'
 
@@ -14,7 +15,22 @@ export function noMounts(): string | false {
       return `needs ${program} (Debian: apt-get install rclone fuse3)`
     }
   }
-  return false
+  return mayMount() ? false : 'needs the right to mount, which root has not here'
+}
+
+/** In a container even root may lack it. */
+function mayMount(): boolean {
+  const point = mkdtempSync(join(tmpdir(), 'reports-index-'))
+  try {
+    closeSync(openSync('/dev/fuse', 'r+'))
+    execFileSync('mount', ['-t', 'tmpfs', 'tmpfs', point], { stdio: 'ignore' })
+    execFileSync('umount', [point], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    rmdirSync(point)
+  }
 }
 
 /** A folder seen through a FUSE mount, whose server can be frozen, killed and ended. */

@@ -49,17 +49,23 @@ t.test(
   }
 )
 
-t.test('a builder that hangs does not keep the lock from others', async (t) => {
-  const { builder, make } = stage(t)
-  const other = make()
+/** Has a builder hang in a build that holds the lock. */
+async function hang(builder: BuilderProcess): Promise<() => Promise<unknown>> {
   await builder.build(refresh, false)
   const [pid] = childrenOf(process.pid)
   process.kill(pid as number, 'SIGSTOP')
   const hanging = builder.build(refresh, false)
   hanging.catch(() => {})
   await new Promise((resolve) => setTimeout(resolve, 100))
+  return () => hanging
+}
+
+t.test('a builder that hangs does not keep the lock from others', async (t) => {
+  const { builder, make } = stage(t)
+  const other = make()
+  const ended = await hang(builder)
   const waiting = other.build(refresh, false)
-  await t.rejects(hanging, { message: /gave no sign/ })
+  await t.rejects(ended(), { message: /gave no sign/ })
   t.match(await waiting, { result: { count: 1 } })
 })
 
@@ -86,12 +92,7 @@ t.test('a builder that was given up takes no more work', async (t) => {
 t.test('who waits for the lock is let go when it is stopped', async (t) => {
   const { builder, make } = stage(t)
   const other = make()
-  await builder.build(refresh, false)
-  const [pid] = childrenOf(process.pid)
-  process.kill(pid as number, 'SIGSTOP')
-  const hanging = builder.build(refresh, false)
-  hanging.catch(() => {})
-  await new Promise((resolve) => setTimeout(resolve, 100))
+  const ended = await hang(builder)
   const waiting = other.build(refresh, false)
   waiting.catch(() => {})
   await new Promise((resolve) => setTimeout(resolve, 100))
@@ -99,7 +100,7 @@ t.test('who waits for the lock is let go when it is stopped', async (t) => {
   await other.stop()
   await t.rejects(waiting, { message: /given up/ })
   t.ok(performance.now() - began < 2500, 'before the other one is found to hang')
-  await t.rejects(hanging, { message: /no sign/ })
+  await t.rejects(ended(), { message: /no sign/ })
 })
 
 t.test('who has no listing does not wait for a lock for ever, and writes nothing without it', async (t) => {
