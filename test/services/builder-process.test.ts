@@ -39,11 +39,12 @@ t.test(
     fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
     t.match(await builder.build(refresh, false), { result: { count: 2, bases: [{ status: 'ok' }] } })
     t.match(warnings, [/was left behind; the next one takes no disk for granted/])
-    t.match(
-      await builder.build(refresh, false),
-      { result: { count: 2, filesRead: 1 } },
-      'known by the same stamps'
-    )
+    const { result } = (await builder.build(refresh, false)) as {
+      result: { count: number; filesRead: number }
+    }
+    t.equal(result.count, 2)
+    // The file of this test's own is read again for as long as its time is too fresh to trust.
+    t.ok(result.filesRead < 2, 'known by the same stamps')
     await until(() => childrenOf(process.pid).length === 1)
     t.equal(warnings.length, 1)
   }
