@@ -1,12 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import builder from './plugins/builder.js'
 import errors from './plugins/errors.js'
+import following from './plugins/following.js'
 import guard from './plugins/guard.js'
+import metrics from './plugins/metrics.js'
 import openapi from './plugins/openapi.js'
 import reader from './plugins/reader.js'
 import scheduler from './plugins/scheduler.js'
 import validation from './plugins/validation.js'
+import followingRoutes from './routes/following.js'
 import health from './routes/health.js'
+import metricsRoute from './routes/metrics.js'
 import openapiRoute from './routes/openapi.js'
 import rebuild from './routes/rebuild.js'
 import reportsIndex from './routes/reports-index.js'
@@ -33,11 +37,15 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(validation)
   await fastify.register(openapi, parts.openapi)
   await fastify.register(reader, parts.reader)
+  await fastify.register(following)
+  await fastify.register(metrics, { isProcessOurs: options.alone === true })
   await fastify.register(builder, parts.builder)
   await fastify.register(scheduler, parts.scheduler)
 
   await fastify.register(reportsIndex)
+  await fastify.register(followingRoutes)
   await fastify.register(rebuild)
   await fastify.register(health)
+  await fastify.register(metricsRoute)
   await fastify.register(openapiRoute)
 }

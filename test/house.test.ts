@@ -40,6 +40,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   services: ['schemas'],
   'services/io': ['schemas', 'services'],
   scan: ['schemas', 'services'],
+  client: ['schemas', 'services'],
   plugins: ['schemas', 'services'],
   routes: ['schemas', 'services'],
   'builder-main': ['scan', 'services', 'services/io'],
@@ -68,9 +69,23 @@ t.test('imports go in one direction', async (t) => {
   }
 })
 
+t.test('the client carries along nothing that a browser lacks', async (t) => {
+  const isLoaded = (line: string) =>
+    /^(?:import|export)\b.*'/.test(line) && !/^(?:import|export) type /.test(line)
+  const CARRIED = ['services/order.ts', 'services/tag.ts']
+  const carried = sources.filter(({ path }) => roomOf(path) === 'client' || CARRIED.includes(path))
+  for (const { path, text } of carried) {
+    for (const line of text.split('\n').filter(isLoaded)) {
+      const name = /'([^']+)'/.exec(line)?.[1] as string
+      const target = relative(SRC, join(SRC, dirname(path), name.replace(/\.js$/, '.ts')))
+      t.ok(roomOf(target) === 'client' || CARRIED.includes(target), `${path} loads ${name}`)
+    }
+  }
+})
+
 t.test('no plugin and no route imports another', async (t) => {
   for (const source of sources.filter(({ path }) => /^(plugins|routes)\//.test(path))) {
-    const siblings = source.imports.filter((name) => name.startsWith('./') && name !== './answers.js')
+    const siblings = source.imports.filter((name) => /^\.\/(?!(?:answers|send)\.js)/.test(name))
     t.strictSame(siblings, [], source.path)
   }
 })

@@ -47,12 +47,16 @@ export default fp<BuilderPluginOptions>(
       },
       findEscape: (paths) => child.findEscape(paths),
       stop: () => child.stop(),
-      async landed(built, job) {
+      async landed(built, job, progress) {
         logBuild(log, built, job)
+        fastify.metrics.built(built, job, progress)
         tellBases(built.status.bases)
         await fastify.reader.afterBuild(built)
       },
-      failed: (error) => log.error(error, error.message),
+      failed(error, job) {
+        log.error(error, error.message)
+        fastify.metrics.failed(job)
+      },
       wantsListing: () => fastify.reader.wantsListing,
       wantsMending: () => fastify.reader.wantsMending,
       baseNames,
@@ -65,7 +69,11 @@ export default fp<BuilderPluginOptions>(
     })
     fastify.addHook('preClose', async () => builder.stop())
   },
-  { name: 'reports-index-builder', dependencies: ['reports-index-reader'], fastify: '5.x' }
+  {
+    name: 'reports-index-builder',
+    dependencies: ['reports-index-reader', 'reports-index-metrics'],
+    fastify: '5.x'
+  }
 )
 
 function logBuild(log: FastifyBaseLogger, { result, notWritten }: Built, job: Job): void {

@@ -1,7 +1,8 @@
-import swagger, { type FastifyDynamicSwaggerOptions } from '@fastify/swagger'
+import swagger from '@fastify/swagger'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import { BaseStatus } from '../schemas/base-status.js'
+import { Changed, Changes } from '../schemas/changes.js'
 import { Entry, Warning } from '../schemas/entry.js'
 import { ErrorAnswer } from '../schemas/error.js'
 import { Health, Ready } from '../schemas/health.js'
@@ -15,6 +16,8 @@ const SHARED = [
   BaseStatus,
   ErrorAnswer,
   Listing,
+  Changes,
+  Changed,
   BuildResult,
   Progress,
   RebuildBody,
@@ -63,14 +66,10 @@ export default fp<{ version: string }>(
         const security = SECURITY[route.config?.access ?? 'read']
         return { schema: { ...(schema as object), security }, url }
       },
-      // It calls every body required.
       transformObject: (document) => {
-        const { openapiObject } = document as {
-          openapiObject: { paths?: Record<string, { post?: { requestBody?: { required?: boolean } } }> }
-        }
-        const body = openapiObject.paths?.['/rebuild']?.post
-        if (body?.requestBody) body.requestBody.required = false
-        return openapiObject as ReturnType<NonNullable<FastifyDynamicSwaggerOptions['transformObject']>>
+        const { openapiObject } = document as { openapiObject: Description }
+        tidy(openapiObject)
+        return openapiObject
       },
       refResolver: {
         buildLocalReference: (json, _base, _fragment, index) =>
@@ -80,3 +79,38 @@ export default fp<{ version: string }>(
   },
   { name: 'reports-index-openapi', fastify: '5.x' }
 )
+
+interface Operation {
+  requestBody?: { required?: boolean }
+  responses: Record<string, object>
+}
+
+interface Description {
+  paths?: Record<string, Record<string, Operation>>
+  components?: { responses?: Record<string, object> }
+}
+
+/** Answers that any route may give, described once. */
+const SHARED_ANSWERS: Record<string, string> = {
+  403: 'Refused',
+  408: 'TooSlow',
+  414: 'UrlTooLong',
+  417: 'ExpectationFailed',
+  431: 'HeadersTooLarge',
+  500: 'InternalError'
+}
+
+function tidy(description: Description): void {
+  const shared: Record<string, object> = {}
+  for (const operation of Object.values(description.paths ?? {}).flatMap((path) => Object.values(path))) {
+    // It is called required where it is described.
+    if (operation.requestBody) operation.requestBody.required = false
+    for (const [status, name] of Object.entries(SHARED_ANSWERS)) {
+      const answer = operation.responses[status]
+      if (!answer) continue
+      shared[name] = answer
+      operation.responses[status] = { $ref: `#/components/responses/${name}` }
+    }
+  }
+  description.components = { ...description.components, responses: shared }
+}

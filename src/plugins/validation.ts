@@ -1,6 +1,7 @@
-import { Ajv, type ErrorObject } from 'ajv'
-import { errorCodes, type FastifyInstance } from 'fastify'
+import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
+import { errorCodes, type FastifyInstance, type FastifySchemaValidationError } from 'fastify'
 import fp from 'fastify-plugin'
+import { parseDate } from '../services/date.js'
 
 const PLACES: Record<string, string> = {
   querystring: 'parameter',
@@ -19,7 +20,11 @@ export default fp(
       allErrors: false,
       strict: false
     })
-    fastify.setValidatorCompiler(({ schema }) => ajv.compile(schema))
+    ajv.addFormat('date', (text: string) => text.length === 10 && parseDate(text) === text)
+    fastify.setValidatorCompiler(({ schema, httpPart }) => {
+      const check = ajv.compile(schema)
+      return httpPart === 'querystring' ? queryCheck(check, schema as QuerySchema) : check
+    })
     fastify.setSchemaErrorFormatter((errors, place) => new Error(sentence(errors[0] as ErrorObject, place)))
     fastify.removeAllContentTypeParsers()
     const parseJson = fastify.getDefaultJsonParser('error', 'error')
@@ -36,12 +41,38 @@ export default fp(
   { name: 'reports-index-validation', fastify: '5.x' }
 )
 
+interface QuerySchema {
+  properties?: Record<string, { type?: string }>
+}
+
+type Check = ((data: unknown) => boolean) & { errors: FastifySchemaValidationError[] | null }
+
+/** All of a query is text: what stands for a number, and what may be repeated, is made so before the check. */
+function queryCheck(check: ValidateFunction, { properties = {} }: QuerySchema): Check {
+  const validate = (query: unknown) => {
+    for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
+      const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined
+      const given = query as Record<string, unknown>
+      if (type === 'array' && typeof value === 'string') given[name] = [value]
+      if (type === 'integer' && /^\d{1,15}$/.test(String(value))) given[name] = Number(value)
+    }
+    const isGood = check(query)
+    told.errors = (check.errors as FastifySchemaValidationError[] | null | undefined) ?? null
+    return isGood
+  }
+  const told: Check = Object.assign(validate, { errors: null })
+  return told
+}
+
 /** One sentence for a failed check: which part of the request, and what is allowed. */
 export function sentence({ keyword, params, instancePath, message }: ErrorObject, place: string): string {
   const part = PLACES[place] ?? place
   if (keyword === 'additionalProperties') return `unknown ${part} "${params.additionalProperty}"`
   if (keyword === 'required') return `the ${part} "${params.missingProperty}" is missing`
   const where = instancePath === '' ? `the ${place}` : `the ${part} "${instancePath.slice(1)}"`
+  if (keyword === 'type' && place === 'querystring' && params.type === 'string')
+    return `${where} is given more than once` // what is given once is text
+  if (keyword === 'format') return `${where} must be a day that there is, YYYY-MM-DD`
   const allowed = keyword === 'enum' ? `: ${params.allowedValues.join(', ')}` : ''
   return `${where} ${message}${allowed}`
 }

@@ -1,6 +1,7 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance } from 'fastify'
-import { type Health, HealthQuery } from '../schemas/health.js'
+import { HealthQuery } from '../schemas/health.js'
+import { healthOf } from '../services/health.js'
 import { json, open, problem } from './answers.js'
 import '../services/decorators.js'
 
@@ -49,23 +50,4 @@ export default async function health(fastify: FastifyInstance): Promise<void> {
     reply.code(ready ? 200 : 503).header('cache-control', 'no-store')
     return { ready }
   })
-}
-
-function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: FastifyInstance): Health {
-  const now = reportsIndex.now()
-  const manifest = reader.manifestHealth(now)
-  const bases = reportsIndex.settings.bases.map(({ name }) => reader.baseHealth(name))
-  const told = builder.health(nextRefreshAt())
-  const wrong =
-    manifest.status !== 'ok' ||
-    told.lastError !== null ||
-    bases.some(({ status }) => status === 'unavailable' || status === 'suspect')
-  return {
-    status: wrong ? 'degraded' : 'ok',
-    version: reportsIndex.version,
-    uptimeSeconds: Math.max(0, Math.round((now - reportsIndex.startedAt) / 100) / 10),
-    manifest,
-    bases,
-    builder: told
-  }
 }

@@ -1,104 +1,100 @@
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import { Moment } from '../schemas/entry.js'
-import { sources } from '../schemas/listing.js'
-import { etagOf, namesEtag } from '../services/etag.js'
+import { ListingQuery } from '../schemas/listing.js'
 import type { Served } from '../services/reader.js'
-import { json, problem, reading, retryAfter } from './answers.js'
+import { answered, json, listed, problem, reading, retryAfter } from './answers.js'
+import { sendAnswer } from './send.js'
 import '../services/decorators.js'
-import { OneOf } from '../schemas/one-of.js'
-
-const answerHeaders = {
-  ETag: Type.String({ description: 'Strong: the SHA-256 of the answer', examples: [`"${'0'.repeat(64)}"`] }),
-  'Cache-Control': Type.String({ description: 'Store, but revalidate', examples: ['no-cache'] }),
-  'Last-Modified': Type.String({
-    description: 'When the listing last changed',
-    examples: ['Tue, 09 Jun 2026 13:41:56 GMT']
-  }),
-  Vary: Type.String({ examples: ['Accept-Encoding'] }),
-  'Reports-Index-Source': OneOf(sources, {
-    description: 'The manifest; the last good listing of this process; or a scan for this very answer'
-  }),
-  'Reports-Index-Checked-At': Type.String({
-    pattern: Moment.pattern as string,
-    description: 'When the last build that made or confirmed this listing ended'
-  })
-}
-
-const querystring = Type.Object({}, { additionalProperties: false })
 
 const schema = {
   tags: ['listing'],
   operationId: 'getReportsIndex',
-  summary: 'The whole listing',
+  summary: 'The listing, or a part of it',
   description:
-    'All reports, newest first, from the manifest: no folder is looked at. HEAD answers the same, without the body.',
-  querystring,
+    'All reports, newest first, or those that match every parameter, from the manifest: no folder is looked at. With ' +
+    '`limit` it comes in pages: ask again with the `nextCursor` of the page before as `cursor`, and the same filter. What ' +
+    'is asked twice is answered with the same bytes and the same ETag, by any process; `If-None-Match` gives 304.',
+  querystring: ListingQuery,
   headers: Type.Object({
-    'if-none-match': Type.Optional(Type.String({ description: 'Tags of answers that the caller has' }))
+    'if-none-match': Type.Optional(
+      Type.String({ description: 'Tags of answers that the caller has; weak ones and * count, too' })
+    ),
+    'accept-encoding': Type.Optional(
+      Type.String({ description: 'br and gzip, for answers of 1 KiB and more' })
+    )
   }),
   response: {
-    200: json('The listing', 'Listing', answerHeaders),
-    304: { description: 'The caller has it', type: 'null', headers: answerHeaders },
-    400: problem('An unknown parameter'),
+    200: json('The reports that match', 'Listing', { ...answered, ...listed }),
+    304: { description: 'The caller has it', type: 'null', headers: { ...answered, ...listed } },
+    400: problem('An unknown parameter, one with a bad value, or one that is given twice'),
+    406: problem('Accept-Encoding refuses all that there is'),
+    410: problem('Reports have moved past the place where the page before ended: begin again'),
     503: problem('There is no listing yet', retryAfter),
     ...reading.problems
   }
 }
 
+const headSchema = {
+  ...schema,
+  operationId: 'headReportsIndex',
+  summary: 'The headers of the listing',
+  description: 'What GET answers, without the body.',
+  response: {
+    ...schema.response,
+    200: { description: 'The reports that match', type: 'null', headers: { ...answered, ...listed } }
+  }
+}
+
 /** The listing. What is served is made when a listing is adopted; a request costs a look at the manifest's stamp. */
 export default async function reportsIndex(fastify: FastifyInstance): Promise<void> {
-  const { reader } = fastify
-  const prepare = preparer()
-  const answer = (request: FastifyRequest, reply: FastifyReply) => {
-    const ifNoneMatch = request.headers['if-none-match']
+  const { reader, pages } = fastify
+  const headersOf = headerMaker()
+  const answer = (request: FastifyRequest<{ Querystring: ListingQuery }>, reply: FastifyReply) => {
     const now = reader.currentNow()
-    if (now) return send(prepare(now), ifNoneMatch, reply)
-    return reader.current().then((served) => send(prepare(served), ifNoneMatch, reply))
+    if (now && isEmpty(request.query))
+      return sendAnswer(request, reply, pages.whole(now.snapshot), headersOf(now))
+    return answerLater(request, reply)
   }
-  fastify.get('/reports-index', { schema, config: reading.config, exposeHeadRoute: false }, answer)
+  const answerLater = async (
+    request: FastifyRequest<{ Querystring: ListingQuery }>,
+    reply: FastifyReply
+  ): Promise<FastifyReply> => {
+    const served = await reader.current()
+    const part = await pages.part(served.snapshot, request.query)
+    return await sendAnswer(request, reply, part, headersOf(served))
+  }
+  const { config } = reading
+  fastify.get<{ Querystring: ListingQuery }>(
+    '/reports-index',
+    { schema, config, exposeHeadRoute: false },
+    answer
+  )
   // Fastify's own HEAD route would give a 304 the length of an empty body.
-  fastify.head('/reports-index', { schema: { querystring }, config: reading.config }, answer)
+  fastify.head<{ Querystring: ListingQuery }>(
+    '/reports-index',
+    { schema: headSchema, config: { ...config, swagger: { exposeHeadRoute: true } } },
+    answer
+  )
 }
 
-interface Prepared {
-  body: Buffer
-  etag: string
-  headers: Record<string, string>
+function isEmpty(query: object): boolean {
+  return Object.keys(query).length === 0
 }
 
-/** Makes an answer's headers once for each listing that is served. */
-function preparer(): (served: Served) => Prepared {
+/** Makes the headers once for each listing that is served. */
+function headerMaker(): (served: Served) => Record<string, string> {
   let last: Served | undefined
-  let prepared: Prepared | undefined
+  let headers: Record<string, string> = {}
   return (served) => {
-    if (prepared && last === served) return prepared
+    if (last === served) return headers
     const { snapshot, source, checkedAt } = served
-    const etag = etagOf(snapshot.etag)
     last = served
-    prepared = {
-      body: snapshot.body,
-      etag,
-      headers: {
-        etag,
-        'cache-control': 'no-cache',
-        'last-modified': new Date(snapshot.generatedAt).toUTCString(),
-        'reports-index-source': source,
-        'reports-index-checked-at': checkedAt
-      }
+    headers = {
+      'cache-control': 'no-cache',
+      'last-modified': new Date(snapshot.generatedAt).toUTCString(),
+      'reports-index-source': source,
+      'reports-index-checked-at': checkedAt
     }
-    return prepared
+    return headers
   }
-}
-
-function send(
-  { body, etag, headers }: Prepared,
-  ifNoneMatch: string | undefined,
-  reply: FastifyReply
-): FastifyReply {
-  const vary = reply.getHeader('vary')
-  reply.headers(headers)
-  reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
-  if (namesEtag(ifNoneMatch, etag)) return reply.code(304).send()
-  return reply.type('application/json; charset=utf-8').send(body)
 }

@@ -63,7 +63,6 @@ export class BaseScanner {
 
   /** Looks at the whole base. */
   async scan(known: Trackeds, full: boolean): Promise<Look> {
-    this.counts = { folders: 0, files: 0, read: 0 }
     try {
       return { scan: await this.#with((options) => walk(options), known, full) }
     } catch (error) {

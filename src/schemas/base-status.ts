@@ -4,6 +4,14 @@ import { OneOf } from './one-of.js'
 
 const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
 
+export const exampleBase = {
+  name: 'cloud',
+  status: 'ok' as const,
+  count: 303,
+  scannedAt: '2026-06-09T13:45:00.000Z',
+  error: null
+}
+
 /** How a base answered when it was last looked at. */
 export const BaseStatus = Type.Object(
   {
@@ -19,6 +27,11 @@ export const BaseStatus = Type.Object(
       description: 'What is wrong and what to do, in one sentence'
     })
   },
-  { $id: 'BaseStatus', description: 'How a base answered', additionalProperties: false }
+  {
+    $id: 'BaseStatus',
+    description: 'How a base answered',
+    additionalProperties: false,
+    examples: [exampleBase]
+  }
 )
 export type BaseStatus = Static<typeof BaseStatus>

@@ -22,6 +22,17 @@ export const Moment = Type.String({
   examples: ['2026-06-09T13:41:56.123Z']
 })
 
+/** One report, as it is shown in the description. */
+export const exampleEntry = {
+  base: 'cloud',
+  rel: 'audits/2026-06-09-weekly.md',
+  title: 'Weekly audit',
+  date: '2026-06-09',
+  type: 'audit',
+  mtime: '2026-06-09T13:41:56.123Z',
+  size: 6144
+}
+
 /** What the index says of one report. */
 export const Entry = Type.Object(
   {
@@ -50,9 +61,17 @@ export const Entry = Type.Object(
     }),
     size: Type.Integer({ minimum: 0, description: 'Bytes', examples: [6144] })
   },
-  { $id: 'Entry', description: 'One report', additionalProperties: false }
+  { $id: 'Entry', description: 'One report', additionalProperties: false, examples: [exampleEntry] }
 )
 export type Entry = Static<typeof Entry>
+
+export const exampleWarning = {
+  code: 'front-matter',
+  base: 'cloud',
+  rel: 'audits/2026-06-08-daily.md',
+  line: 3,
+  message: 'the front matter is no YAML that can be read: a quote is not closed'
+}
 
 /** What cost only a part of the work, and where. */
 export const Warning = Type.Object(
@@ -66,6 +85,11 @@ export const Warning = Type.Object(
     line: Type.Optional(Type.Integer({ minimum: 1, description: 'Line of the file, from 1' })),
     message: Type.String()
   },
-  { $id: 'Warning', description: 'What cost only a part of the work', additionalProperties: false }
+  {
+    $id: 'Warning',
+    description: 'What cost only a part of the work',
+    additionalProperties: false,
+    examples: [exampleWarning]
+  }
 )
 export type Warning = Static<typeof Warning>

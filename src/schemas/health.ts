@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { BaseStatus } from './base-status.js'
+import { type BaseStatus, exampleBase } from './base-status.js'
 import { Moment } from './entry.js'
-import { Digest } from './manifest.js'
+import { Digest, exampleDigest } from './manifest.js'
 import { OneOf } from './one-of.js'
 
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
@@ -36,7 +36,33 @@ export const Health = Type.Object(
       nextRunAt: Nullable(Moment)
     })
   },
-  { $id: 'Health', additionalProperties: false }
+  {
+    $id: 'Health',
+    description: 'How the service, the manifest and the bases are',
+    additionalProperties: false,
+    examples: [
+      {
+        status: 'ok',
+        version: '1.0.0',
+        uptimeSeconds: 86400,
+        manifest: {
+          status: 'ok',
+          etag: exampleDigest,
+          count: 340,
+          generatedAt: '2026-06-09T13:42:00.000Z',
+          checkedAt: '2026-06-09T13:45:00.000Z',
+          ageSeconds: 12
+        },
+        bases: [exampleBase],
+        builder: {
+          running: false,
+          lastDurationMs: 14.2,
+          lastError: null,
+          nextRunAt: '2026-06-09T13:50:00.000Z'
+        }
+      }
+    ]
+  }
 )
 export type Health = Static<typeof Health>
 
@@ -50,4 +76,12 @@ export const HealthQuery = Type.Object(
 )
 export type HealthQuery = Static<typeof HealthQuery>
 
-export const Ready = Type.Object({ ready: Type.Boolean() }, { $id: 'Ready', additionalProperties: false })
+export const Ready = Type.Object(
+  { ready: Type.Boolean() },
+  {
+    $id: 'Ready',
+    description: 'Whether a listing can be served without a scan',
+    additionalProperties: false,
+    examples: [{ ready: true }]
+  }
+)

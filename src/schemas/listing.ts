@@ -1,11 +1,11 @@
 import { type Static, Type } from '@sinclair/typebox'
-import { DAY_PATTERN, type Entry } from './entry.js'
+import { DAY_PATTERN, type Entry, exampleEntry } from './entry.js'
 
 const Words = (description: string, example: string) =>
   Type.Array(Type.String({ examples: [example] }), { description })
 
 const Day = (description: string) =>
-  Type.String({ pattern: DAY_PATTERN, description, examples: ['2026-06-09'] })
+  Type.String({ pattern: DAY_PATTERN, format: 'date', description, examples: ['2026-06-09'] })
 
 /** Which entries are asked for; what is absent filters nothing. */
 export const Filter = Type.Object(
@@ -21,6 +21,23 @@ export const Filter = Type.Object(
 )
 export type Filter = Static<typeof Filter>
 
+/** The parameters of `GET /reports-index`. */
+export const ListingQuery = Type.Composite(
+  [
+    Filter,
+    Type.Object({
+      cursor: Type.Optional(
+        Type.String({
+          description: 'Where a page begins: `nextCursor` of the page before, asked with the same filter',
+          examples: ['Y2YwZTk…']
+        })
+      )
+    })
+  ],
+  { additionalProperties: false }
+)
+export type ListingQuery = Static<typeof ListingQuery>
+
 /** The answer to `GET /reports-index`. */
 export const Listing = Type.Object(
   {
@@ -29,7 +46,12 @@ export const Listing = Type.Object(
     nextCursor: Type.Optional(Type.String({ description: 'Where the next page begins; absent on the last' })),
     reports: Type.Array(Type.Unsafe<Entry>(Type.Ref('Entry')))
   },
-  { $id: 'Listing', description: 'The reports, newest first', additionalProperties: false }
+  {
+    $id: 'Listing',
+    description: 'The reports, newest first',
+    additionalProperties: false,
+    examples: [{ total: 340, count: 1, nextCursor: 'MmMyNmI0NmI…', reports: [exampleEntry] }]
+  }
 )
 export type Listing = Static<typeof Listing>
 

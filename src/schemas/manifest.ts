@@ -17,8 +17,10 @@ const BaseCount = Type.Object({
 })
 export type BaseCount = Static<typeof BaseCount>
 
+export const exampleDigest = '2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae'
+
 /** SHA-256, lower-case hex, of the answer to `GET /reports-index` without parameters. */
-export const Digest = Type.String({ pattern: '^[0-9a-f]{64}$' })
+export const Digest = Type.String({ pattern: '^[0-9a-f]{64}$', examples: [exampleDigest] })
 
 /** The manifest as any program may read it. More keys may stand beside these. */
 export const Manifest = Type.Object({

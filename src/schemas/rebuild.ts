@@ -1,7 +1,7 @@
 import { type Static, Type } from '@sinclair/typebox'
-import type { BaseStatus } from './base-status.js'
-import { BaseName, Moment, Rel, type Warning } from './entry.js'
-import { Digest } from './manifest.js'
+import { type BaseStatus, exampleBase } from './base-status.js'
+import { BaseName, exampleWarning, Moment, Rel, type Warning } from './entry.js'
+import { Digest, exampleDigest } from './manifest.js'
 import { OneOf } from './one-of.js'
 
 const MAX_PATHS = 1000
@@ -24,7 +24,16 @@ export const RebuildBody = Type.Object(
       Type.Array(BaseName, { maxItems: 1000, description: 'Bases whose missing reports are really gone' })
     )
   },
-  { $id: 'RebuildBody', additionalProperties: false }
+  {
+    $id: 'RebuildBody',
+    description: 'What is to be built; none asks for an incremental build',
+    additionalProperties: false,
+    examples: [
+      { paths: [{ base: 'cloud', rel: 'audits/2026-06-09-weekly.md' }] },
+      { mode: 'full' },
+      { acceptRemovals: ['cloud'] }
+    ]
+  }
 )
 export type RebuildBody = Static<typeof RebuildBody>
 
@@ -47,6 +56,27 @@ const Count = (description: string) => Type.Integer({ minimum: 0, description })
 export const Step = Type.Object({ name: Type.String(), ms: Type.Number({ minimum: 0 }) })
 export type Step = Static<typeof Step>
 
+const exampleResult = {
+  etag: exampleDigest,
+  count: 340,
+  added: 1,
+  updated: 2,
+  removed: 0,
+  unchanged: 337,
+  skippedLinks: 0,
+  filesRead: 3,
+  warnings: [exampleWarning],
+  bases: [exampleBase],
+  startedAt: '2026-06-09T13:44:59.986Z',
+  durationMs: 14.2,
+  steps: [
+    { name: 'load', ms: 0.1 },
+    { name: 'scan', ms: 9.8 },
+    { name: 'reconcile', ms: 2.1 },
+    { name: 'save', ms: 2.2 }
+  ]
+}
+
 /** What a build that landed has to say. */
 export const BuildResult = Type.Object(
   {
@@ -64,7 +94,12 @@ export const BuildResult = Type.Object(
     durationMs: Type.Number({ minimum: 0 }),
     steps: Type.Array(Step)
   },
-  { $id: 'BuildResult', additionalProperties: false }
+  {
+    $id: 'BuildResult',
+    description: 'What a build that landed has to say',
+    additionalProperties: false,
+    examples: [exampleResult]
+  }
 )
 export type BuildResult = Static<typeof BuildResult>
 
@@ -85,6 +120,8 @@ export const Progress = Type.Object(
 )
 export type Progress = Static<typeof Progress>
 
+const exampleId = '7f1c2a9e-52d4-4e0c-9d55-0d2b3a1c9f10'
+
 const states = ['waiting', 'running', 'done', 'failed'] as const
 
 /** One asked-for rebuild. */
@@ -98,11 +135,24 @@ export const Ticket = Type.Object(
       Type.Object({ code: Type.String(), message: Type.String() }, { additionalProperties: false })
     )
   },
-  { $id: 'Ticket', description: 'One asked-for rebuild', additionalProperties: false }
+  {
+    $id: 'Ticket',
+    description: 'One asked-for rebuild',
+    additionalProperties: false,
+    examples: [{ id: exampleId, state: 'waiting' }]
+  }
 )
 export type Ticket = Static<typeof Ticket>
 
-export const Accepted = Type.Object({ id: Type.String() }, { $id: 'Accepted', additionalProperties: false })
+export const Accepted = Type.Object(
+  { id: Type.String({ description: 'To be asked for at /rebuild/{id}' }) },
+  {
+    $id: 'Accepted',
+    description: 'The build was asked for',
+    additionalProperties: false,
+    examples: [{ id: exampleId }]
+  }
+)
 
 /** The answer to `GET /rebuild`: builds of this process. */
 export const RebuildOverview = Type.Object(
@@ -126,7 +176,18 @@ export const RebuildOverview = Type.Object(
       Type.Null()
     ])
   },
-  { $id: 'RebuildOverview', additionalProperties: false }
+  {
+    $id: 'RebuildOverview',
+    description: 'The running and the last build of this process',
+    additionalProperties: false,
+    examples: [
+      {
+        running: null,
+        waiting: false,
+        last: { state: 'done', endedAt: '2026-06-09T13:45:00.000Z', result: exampleResult }
+      }
+    ]
+  }
 )
 export type RebuildOverview = Static<typeof RebuildOverview>
 

@@ -51,6 +51,8 @@ export async function buildBase(
   last: Status | undefined,
   job: BaseJob
 ): Promise<BaseFound> {
+  // Not set back: what is still under way in a base that hangs counts for the build that began it.
+  scanner.counts = { folders: 0, files: 0, read: 0 }
   const found =
     job.mode === 'paths' ? asBefore(scanner, before, last) : await scanBase(scanner, before, last, job)
   if (job.rels.length > 0 && job.overlapped === undefined) await lookAtPaths(scanner, found, job.rels)

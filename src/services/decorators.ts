@@ -1,3 +1,7 @@
+import type { Followers } from './followers.js'
+import type { History } from './history.js'
+import type { Metrics } from './metrics.js'
+import type { Pages } from './pages.js'
 import type { Reader } from './reader.js'
 import type { Rebuilds } from './rebuilds.js'
 import type { Settings } from './settings.js'
@@ -12,6 +16,10 @@ declare module 'fastify' {
     /** The OpenAPI description of our routes. */
     describeReportsIndex(): object
     reader: Reader
+    history: History
+    followers: Followers
+    pages: Pages
+    metrics: Metrics
     builder: Rebuilds
     /** When the clock asks for the next refresh, RFC 3339; null without a schedule. */
     nextRefreshAt(): string | null

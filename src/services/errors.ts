@@ -38,6 +38,22 @@ export const ForeignOrigin = createError(
   403
 )
 export const UrlTooLong = createError('RI_ERR_URL_TOO_LONG', 'the URL is longer than %s characters', 414)
+export const BadCursor = createError('RI_ERR_BAD_CURSOR', 'the parameter "cursor" %s', 400)
+export const CursorGone = createError(
+  'RI_ERR_CURSOR_GONE',
+  'the listing has changed since the page before, %s; begin again without a cursor',
+  410
+)
+export const TagGone = createError(
+  'RI_ERR_TAG_GONE',
+  'this process does not know the listing "%s" (any more); read the whole listing again',
+  410
+)
+export const NotAcceptable = createError(
+  'RI_ERR_NOT_ACCEPTABLE',
+  'Accept-Encoding refuses all that there is: br, gzip, and no coding at all',
+  406
+)
 export const Busy = createError('RI_ERR_BUSY', 'too much waits already: %s', 503)
 export const Stopping = createError('RI_ERR_STOPPING', 'the service is stopping', 503)
 export const NoListing = createError('RI_ERR_NO_LISTING', 'there is no listing yet: %s', 503)

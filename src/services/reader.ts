@@ -37,8 +37,6 @@ export interface ReaderPorts {
   liveScan(): Promise<Snapshot>
   /** The manifest can not be used: a build should mend it. */
   onUnusable(state: ManifestState, reason: string): void
-  /** A listing other than the last is served from now on. */
-  onChange?(snapshot: Snapshot): void
 }
 
 /** One listing, ready to be sent. */
@@ -64,6 +62,7 @@ export class Reader {
   #seen: Seen | undefined
   #served: Served | undefined
   #status: Status | undefined
+  readonly #listeners: ((snapshot: Snapshot, before: Snapshot | undefined) => void)[] = []
 
   constructor(ports: ReaderPorts) {
     this.#ports = ports
@@ -71,6 +70,11 @@ export class Reader {
       () => this.#look(),
       () => undefined
     )
+  }
+
+  /** Tells of each listing that is served from now on, and of the one before it. */
+  onChange(listener: (snapshot: Snapshot, before: Snapshot | undefined) => void): void {
+    this.#listeners.push(listener)
   }
 
   /** Whether a listing can be served without a scan. */
@@ -169,10 +173,11 @@ export class Reader {
   }
 
   #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {
-    const isNew = this.#served?.snapshot.etag !== snapshot.etag
+    const before = this.#served?.snapshot
+    const isNew = before?.etag !== snapshot.etag
     const checkedAt = isNew || !this.#served ? this.#checkedAt(snapshot) : this.#served.checkedAt
     this.#served = { snapshot, source, checkedAt }
-    if (isNew) this.#ports.onChange?.(snapshot)
+    if (isNew) for (const listener of this.#listeners) listener(snapshot, before)
   }
 
   #checkedAt({ etag, generatedAt }: Snapshot): string {

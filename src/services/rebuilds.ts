@@ -23,8 +23,8 @@ export interface RebuildPorts {
   /** Gives the builder up. */
   stop(): Promise<void>
   /** Takes what a build made, before those who asked for it are answered. */
-  landed(built: Built, job: Job): Promise<void>
-  failed(error: Error): void
+  landed(built: Built, job: Job, progress: Progress | undefined): Promise<void>
+  failed(error: Error, job: Job): void
   /** Whether there is no listing to serve, so that a build's own is wanted. */
   wantsListing(): boolean
   /** Whether the manifest is there and can not be used. */
@@ -174,7 +174,7 @@ export class Rebuilds {
     try {
       const handOver = this.#ports.wantsListing()
       const built = await this.#try(() => this.#ports.build(job, handOver))
-      await this.#ports.landed(built, job)
+      await this.#ports.landed(built, job, this.#running.progress)
       const inVain = built.notWritten === undefined && this.#ports.wantsMending()
       this.#mendsInVain = inVain ? this.#mendsInVain + 1 : 0
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
@@ -187,7 +187,7 @@ export class Rebuilds {
       if (this.#stopping) throw new Stopping()
       const error = new BuildFailed((cause as Error).message, { cause })
       this.#last = failure(error, moment())
-      this.#ports.failed(error)
+      this.#ports.failed(error, job)
       throw error
     } finally {
       this.#running = undefined

@@ -39,9 +39,9 @@ function stage(first: Seen) {
       await new Promise(setImmediate)
       return snapshot(`scan ${++scans}`)
     },
-    onUnusable: (state) => unusable.push(state),
-    onChange: ({ etag }) => changes.push(etag)
+    onUnusable: (state) => unusable.push(state)
   })
+  reader.onChange(({ etag }) => changes.push(etag))
   const put = (seen: Seen) => {
     place = seen
     isCurrent = false

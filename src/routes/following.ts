@@ -1,0 +1,111 @@
+import { Type } from '@sinclair/typebox'
+import type { FastifyInstance } from 'fastify'
+import { LRUCache } from 'lru-cache'
+import { ChangesQuery } from '../schemas/changes.js'
+import { Answer } from '../services/answer.js'
+import { TagGone } from '../services/errors.js'
+import { digestIn } from '../services/tag.js'
+import { answered, json, problem, reading, retryAfter } from './answers.js'
+import { sendAnswer } from './send.js'
+import '../services/decorators.js'
+
+/** Answers of this kind are kept for all who followed from the same listing, so many bytes of them. */
+const MOST_KEPT = 4 << 20
+
+const changesSchema = {
+  tags: ['listing'],
+  operationId: 'getChanges',
+  summary: 'What changed since a listing',
+  description:
+    'Old listing + changes = new listing. This process knows at least the last 64 listings that it has seen; of others it ' +
+    'answers 410, and the caller reads the whole listing again.',
+  querystring: ChangesQuery,
+  response: {
+    200: json('The changes; both lists are empty where nothing changed', 'Changes', answered),
+    304: { description: 'The caller has this answer', type: 'null', headers: answered },
+    400: problem('`since` is missing, or an unknown parameter is given'),
+    406: problem('Accept-Encoding refuses all that there is'),
+    410: problem('The listing is not known (any more): read the whole listing again'),
+    503: problem('There is no listing yet', retryAfter),
+    ...reading.problems
+  }
+}
+
+const eventsSchema = {
+  tags: ['listing'],
+  operationId: 'getEvents',
+  summary: 'News of every change, as server-sent events',
+  description:
+    'At once, and on every change: `event: changed`, `id:` the ETag of the listing, `data:` its ETag and count (the schema ' +
+    '`Changed`). Changes that come close together may be told as one. A comment comes at least every 15 s. Who sends the ' +
+    '`Last-Event-ID` of the listing that is served is told nothing until the next change.',
+  querystring: Type.Object({}, { additionalProperties: false }),
+  headers: Type.Object({
+    'last-event-id': Type.Optional(
+      Type.String({ description: "The listing's ETag that the caller has, of any coding" })
+    )
+  }),
+  response: {
+    200: {
+      description: 'A stream without an end',
+      headers: {
+        'Cache-Control': Type.String({ examples: ['no-store'] }),
+        'X-Accel-Buffering': Type.String({
+          description: 'Tells nginx to pass it on at once',
+          examples: ['no']
+        })
+      },
+      content: { 'text/event-stream': { schema: Type.String({ examples: [exampleEvent()] }) } }
+    },
+    400: problem('An unknown parameter'),
+    503: problem('Too many follow already, or the service is stopping', retryAfter),
+    ...reading.problems
+  }
+}
+
+function exampleEvent(): string {
+  const etag = '0'.repeat(64)
+  return `event: changed\nid: ${etag}\ndata: {"etag":"${etag}","count":340}\n\n`
+}
+
+/** For who wants to know what changed, and when. */
+export default async function following(fastify: FastifyInstance): Promise<void> {
+  const { reader, history, followers } = fastify
+  const kept = new LRUCache<string, Answer>({
+    maxSize: MOST_KEPT,
+    sizeCalculation: ({ body }) => body.length
+  })
+  const { config } = reading
+
+  fastify.get<{ Querystring: ChangesQuery }>(
+    '/reports-index/changes',
+    { schema: changesSchema, config },
+    async (request, reply) => {
+      await reader.current()
+      const { since } = request.query
+      const changes = await history.changesSince(digestIn(since))
+      if (!changes) throw new TagGone(since)
+      const question = `${changes.from} ${changes.to}`
+      const answer = kept.get(question) ?? new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+      kept.set(question, answer)
+      return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
+    }
+  )
+
+  fastify.get('/reports-index/events', { schema: eventsSchema, config }, async (request, reply) => {
+    followers.checkRoom()
+    const headers = {
+      ...reply.getHeaders(),
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-store',
+      'x-accel-buffering': 'no'
+    }
+    if (request.method === 'HEAD') return reply.headers(headers).send()
+    // What is served may be old news: so who comes is told of the manifest as it is.
+    await reader.refresh()
+    reply.hijack()
+    reply.raw.writeHead(200, headers as Record<string, string>)
+    followers.add(reply.raw, request.headers['last-event-id'] as string | undefined)
+    return reply
+  })
+}

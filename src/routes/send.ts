@@ -1,0 +1,56 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Answer } from '../services/answer.js'
+import { acceptsIdentity, type Coding, chooseCoding } from '../services/codings.js'
+import { NotAcceptable } from '../services/errors.js'
+import { namesEtag } from '../services/etag.js'
+
+/** A coding that takes longer is not waited for where the answer may go out without one, in milliseconds. */
+const CODING_MS = 1000
+
+/**
+ * Sends an answer in the coding that is asked for, or the news that the caller has it.
+ * @param headers of the answer, besides those of its coding and its kind
+ * @throws NotAcceptable
+ */
+export function sendAnswer(
+  { headers: asked }: FastifyRequest,
+  reply: FastifyReply,
+  answer: Answer,
+  headers: Record<string, string>
+): FastifyReply | Promise<FastifyReply> {
+  const vary = reply.getHeader('vary')
+  reply.headers(headers)
+  reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
+  const accept = asked['accept-encoding']
+  const coding = chooseCoding(accept, answer.body.length)
+  if (coding === undefined) throw new NotAcceptable()
+  const etag = answer.etag(coding)
+  if (namesEtag(asked['if-none-match'], etag)) return reply.header('etag', etag).code(304).send()
+  const bytes = answer.in(coding)
+  if (!(bytes instanceof Promise)) return sendBytes(reply, answer, coding, bytes)
+  return inTime(bytes, acceptsIdentity(accept)).then((made) =>
+    sendBytes(reply, answer, made ? coding : 'identity', made ?? answer.body)
+  )
+}
+
+function sendBytes(reply: FastifyReply, answer: Answer, coding: Coding, bytes: Buffer): FastifyReply {
+  reply.header('etag', answer.etag(coding)).type('application/json; charset=utf-8')
+  if (coding !== 'identity') reply.header('content-encoding', coding)
+  return reply.send(bytes)
+}
+
+/** The bytes, or nothing where that takes too long and something else can be sent. */
+async function inTime(bytes: Promise<Buffer>, canDoWithout: boolean): Promise<Buffer | undefined> {
+  if (!canDoWithout) return await bytes
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<undefined>((resolve) => {
+    timer = setTimeout(resolve, CODING_MS, undefined)
+  })
+  try {
+    return await Promise.race([bytes, late])
+  } catch {
+    return undefined
+  } finally {
+    clearTimeout(timer)
+  }
+}

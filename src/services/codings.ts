@@ -1,0 +1,62 @@
+import { promisify } from 'node:util'
+import zlib from 'node:zlib'
+import Negotiator from 'negotiator'
+
+/** Content codings that answers are made in, the better first. */
+const codings = ['br', 'gzip'] as const
+export type Coding = (typeof codings)[number] | 'identity'
+
+/** Bytes from which a coding is worth it. */
+const LARGE = 1024
+/** Bytes up to which time is spent on a better coding. */
+const SMALL = 1 << 20
+
+const brotli = promisify(zlib.brotliCompress)
+const gzip = promisify(zlib.gzip)
+
+/** Encodes bytes, off the main thread. */
+export async function encode(body: Buffer, coding: 'br' | 'gzip'): Promise<Buffer> {
+  if (coding === 'gzip') return await gzip(body)
+  const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants
+  const quality = body.length < SMALL ? 9 : 5
+  return await brotli(body, {
+    params: { [BROTLI_PARAM_QUALITY]: quality, [BROTLI_PARAM_SIZE_HINT]: body.length }
+  })
+}
+
+/**
+ * The coding that an answer is sent in (RFC 9110, 12.5.3).
+ * @param header `Accept-Encoding`; undefined where the request has none
+ * @param length of the answer, in bytes
+ * @returns undefined where every coding is refused, the identity, too
+ */
+export function chooseCoding(header: string | undefined, length: number): Coding | undefined {
+  if (header === undefined) return 'identity'
+  const accepted = acceptedIn(header)
+  return length < LARGE && accepted.includes('identity') ? 'identity' : accepted[0]
+}
+
+/** Whether an answer may be sent without a coding. */
+export function acceptsIdentity(header: string | undefined): boolean {
+  return header === undefined || acceptedIn(header).includes('identity')
+}
+
+/** Its types lag behind: among what is wanted alike, the order in which it is offered counts. */
+interface Chooser {
+  encodings(offered: readonly string[], options: { preferred: readonly string[] }): string[]
+}
+
+/** Headers that were read lately; clients send few different ones. */
+const MOST_READ = 100
+const read = new Map<string, Coding[]>()
+
+function acceptedIn(header: string): Coding[] {
+  const known = read.get(header)
+  if (known) return known
+  const negotiator: Chooser = new Negotiator({ headers: { 'accept-encoding': header } })
+  const offered = [...codings, 'identity']
+  const accepted = negotiator.encodings(offered, { preferred: offered }) as Coding[]
+  if (read.size >= MOST_READ) read.clear()
+  read.set(header, accepted)
+  return accepted
+}

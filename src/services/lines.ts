@@ -1,0 +1,60 @@
+import { type TypeCheck, TypeCompiler } from '@sinclair/typebox/compiler'
+import { Entry } from '../schemas/entry.js'
+
+const LINE_END = 0x0a
+const COMMA = 0x2c
+
+/*
+ * A listing as it is sent has a line for its numbers, one for each entry, and one that closes it:
+ *
+ *   {"total":T,"count":C,"reports":[
+ *   {entry},
+ *   {entry}
+ *   ]}
+ */
+
+/** Where the first entry of a listing begins. */
+export function firstLine(body: Buffer): number {
+  return body.indexOf(LINE_END) + 1
+}
+
+/** Where the last entry of a listing ends, its line end included. */
+export function lastLineEnd(body: Buffer): number {
+  return body.lastIndexOf(LINE_END, body.length - 2) + 1
+}
+
+/** Where the line that begins at `start` ends, its line end included. */
+export function lineEnd(body: Buffer, start: number): number {
+  return body.indexOf(LINE_END, start) + 1
+}
+
+/** The entry of a line, as it stands there: no comma, no line end. */
+export function entryBytes(body: Buffer, start: number, end: number): Buffer {
+  return body.subarray(start, body[end - 2] === COMMA ? end - 2 : end - 1)
+}
+
+/**
+ * Parses an entry.
+ * @throws where it is none
+ */
+export function parseEntry(line: string): Entry {
+  const entry: unknown = JSON.parse(line)
+  if (!isEntry(entry)) throw new SyntaxError('a line of the listing is no entry')
+  return entry
+}
+
+let compiled: TypeCheck<typeof Entry> | undefined
+
+function isEntry(entry: unknown): entry is Entry {
+  compiled ??= TypeCompiler.Compile(Entry)
+  return compiled.Check(entry)
+}
+
+/** The line before the entries of a listing. */
+export function openListing(total: number, count: number, nextCursor?: string): string {
+  const next = nextCursor === undefined ? '' : `"nextCursor":${JSON.stringify(nextCursor)},`
+  return `{"total":${total},"count":${count},${next}"reports":[\n`
+}
+
+/** The line behind them. */
+export const CLOSE_LISTING = ']}\n'

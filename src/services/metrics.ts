@@ -1,0 +1,195 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { Health } from '../schemas/health.js'
+import type { Progress } from '../schemas/rebuild.js'
+import type { Built } from './builder-messages.js'
+import type { Job } from './job.js'
+import type { Snapshot } from './manifest.js'
+
+/** Upper bounds of histogram buckets, in seconds. */
+const ANSWER_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
+/** In bytes. */
+const ANSWER_BYTES = [0, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8]
+const BUILD_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
+
+const BASE_STATES = ['ok', 'pending', 'unavailable', 'suspect'] as const
+const MANIFEST_STATES = ['ok', 'missing', 'corrupt', 'unreadable', 'late'] as const
+
+/** What is asked for at every scrape. */
+export interface MetricsPorts {
+  version: string
+  /** As health tells it, from memory. */
+  health(): Health
+  listing(): Snapshot | undefined
+  streams(): number
+  /** Whether the process is ours, so that its own metrics are told, too. */
+  isProcessOurs: boolean
+}
+
+/** What is counted and measured, in the form of Prometheus. */
+export class Metrics {
+  readonly #registry = new Registry()
+  readonly #registers = [this.#registry]
+  readonly #requests = new Histogram({
+    name: 'reports_index_http_request_duration_seconds',
+    help: 'Time from a request to the end of its answer; streams of events are not in it',
+    labelNames: ['method', 'route', 'status_code'],
+    buckets: ANSWER_SECONDS,
+    registers: this.#registers
+  })
+  readonly #sizes = new Histogram({
+    name: 'reports_index_http_response_size_bytes',
+    help: 'Size of the bodies of answers, as they were sent',
+    labelNames: ['method', 'route', 'status_code'],
+    buckets: ANSWER_BYTES,
+    registers: this.#registers
+  })
+  readonly #builds = new Counter({
+    name: 'reports_index_builds_total',
+    help: 'Builds that ended: done, done by another process, not written, or failed',
+    labelNames: ['mode', 'result'],
+    registers: this.#registers
+  })
+  readonly #buildSeconds = new Histogram({
+    name: 'reports_index_build_duration_seconds',
+    help: 'Time that a build of this process took',
+    labelNames: ['mode'],
+    buckets: BUILD_SECONDS,
+    registers: this.#registers
+  })
+  readonly #stepSeconds = new Histogram({
+    name: 'reports_index_build_step_duration_seconds',
+    help: 'Time that a step of a build took: load, scan, reconcile, save',
+    labelNames: ['step'],
+    buckets: BUILD_SECONDS,
+    registers: this.#registers
+  })
+  readonly #folders = this.#perBase('folders_listed_total', 'Folders that builds listed')
+  readonly #files = this.#perBase('files_examined_total', 'Reports that builds looked at')
+  readonly #reads = this.#perBase('files_read_total', 'Reports whose head builds read')
+
+  constructor(ports: MetricsPorts) {
+    if (ports.isProcessOurs) collectDefaultMetrics({ register: this.#registry })
+    this.#gauge('info', 'Which version this is', ['version'], (set) => set(1, { version: ports.version }))
+    this.#gaugeListing(ports)
+    this.#gaugeManifest(ports)
+    this.#gaugeBases(ports)
+    this.#gauge('event_streams', 'Open streams of events', [], (set) => set(ports.streams()))
+  }
+
+  get contentType(): string {
+    return this.#registry.contentType
+  }
+
+  text(): Promise<string> {
+    return this.#registry.metrics()
+  }
+
+  /**
+   * Counts an answer that was sent.
+   * @param route its pattern
+   * @param bytes of its body
+   */
+  answered(method: string, route: string, status: number, seconds: number, bytes: number): void {
+    const labels = { method, route, status_code: status }
+    this.#requests.observe(labels, seconds)
+    this.#sizes.observe(labels, bytes)
+  }
+
+  /**
+   * Counts a build.
+   * @param progress how far it had come at last; undefined where another process did it
+   */
+  built({ result, notWritten }: Built, { mode }: Job, progress: Progress | undefined): void {
+    const isOurs = result.steps.length > 0
+    this.#builds.inc({ mode, result: notWritten ? 'not_written' : isOurs ? 'done' : 'done_elsewhere' })
+    if (!isOurs) return
+    this.#buildSeconds.observe({ mode }, result.durationMs / 1000)
+    for (const { name, ms } of result.steps) this.#stepSeconds.observe({ step: name }, ms / 1000)
+    for (const { name, folders, files, read } of progress?.bases ?? []) {
+      this.#folders.inc({ base: name }, folders)
+      this.#files.inc({ base: name }, files)
+      this.#reads.inc({ base: name }, read)
+    }
+  }
+
+  /** Counts a build that failed. */
+  failed({ mode }: Job): void {
+    this.#builds.inc({ mode, result: 'failed' })
+  }
+
+  #perBase(name: string, help: string): Counter<'base'> {
+    return new Counter({
+      name: `reports_index_${name}`,
+      help,
+      labelNames: ['base'],
+      registers: this.#registers
+    })
+  }
+
+  /** A value that is looked up when it is asked for. */
+  #gauge<T extends string>(
+    name: string,
+    help: string,
+    labelNames: T[],
+    collect: (set: (value: number, labels?: Record<T, string>) => void) => void
+  ): void {
+    const gauge = new Gauge({
+      name: `reports_index_${name}`,
+      help,
+      labelNames,
+      registers: this.#registers,
+      collect: () => {
+        gauge.reset()
+        if (labelNames.length === 0) gauge.remove()
+        collect((value, labels) => (labels ? gauge.set(labels, value) : gauge.set(value)))
+      }
+    })
+  }
+
+  #gaugeListing({ listing }: MetricsPorts): void {
+    this.#gauge('listing_entries', 'Entries in the listing that is served', [], (set) => {
+      const snapshot = listing()
+      if (snapshot) set(snapshot.count)
+    })
+    this.#gauge('listing_bytes', 'Size of the listing that is served, without a coding', [], (set) => {
+      const snapshot = listing()
+      if (snapshot) set(snapshot.body.length)
+    })
+    const changed = 'When the listing that is served was first written'
+    this.#gauge('listing_changed_timestamp_seconds', changed, [], (set) => {
+      const snapshot = listing()
+      if (snapshot) set(secondsOf(snapshot.generatedAt))
+    })
+  }
+
+  #gaugeManifest({ health }: MetricsPorts): void {
+    this.#gauge('manifest_status', 'Whether the manifest is in this state: 1 or 0', ['status'], (set) => {
+      const { status } = health().manifest
+      for (const state of MANIFEST_STATES) set(state === status ? 1 : 0, { status: state })
+    })
+    const age = 'Time since the last build that made or confirmed the listing ended'
+    this.#gauge('manifest_age_seconds', age, [], (set) => {
+      const { ageSeconds } = health().manifest
+      if (ageSeconds !== null) set(ageSeconds)
+    })
+  }
+
+  #gaugeBases({ health }: MetricsPorts): void {
+    this.#gauge('base_status', 'Whether a base is in this state: 1 or 0', ['base', 'status'], (set) => {
+      for (const { name, status } of health().bases)
+        for (const state of BASE_STATES) set(state === status ? 1 : 0, { base: name, status: state })
+    })
+    this.#gauge('base_entries', 'Entries of a base in the listing', ['base'], (set) => {
+      for (const { name, count } of health().bases) set(count, { base: name })
+    })
+    const scanned = 'When a base last answered a whole scan'
+    this.#gauge('base_scanned_timestamp_seconds', scanned, ['base'], (set) => {
+      for (const { name, scannedAt } of health().bases)
+        if (scannedAt !== null) set(secondsOf(scannedAt), { base: name })
+    })
+  }
+}
+
+function secondsOf(moment: string): number {
+  return Date.parse(moment) / 1000
+}

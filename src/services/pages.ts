@@ -1,0 +1,180 @@
+import { createHash } from 'node:crypto'
+import { LRUCache } from 'lru-cache'
+import type { ListingQuery } from '../schemas/listing.js'
+import { Answer } from './answer.js'
+import { type Cursor, decodeCursor, encodeCursor, filterMark } from './cursor.js'
+import { type Entries, parseEntries } from './entries.js'
+import { BadCursor, CursorGone, NoListing } from './errors.js'
+import type { History } from './history.js'
+import { CLOSE_LISTING, openListing } from './lines.js'
+import { filterKey, matcher, type Searchable } from './listing.js'
+import type { Snapshot } from './manifest.js'
+import { compareEntries, type Position } from './order.js'
+import { inSlices } from './slices.js'
+
+/** Answers to so many queries are kept for a listing, in bytes of their bodies. */
+const MOST_KEPT = 32 << 20
+
+/** What is made of one listing, once, when it is first filtered. */
+interface Shelf {
+  whole: Answer
+  entries?: Promise<Entries>
+  searchables: Searchable[]
+  answers: LRUCache<string, Answer>
+  making: Map<string, Promise<Answer>>
+}
+
+/** Parts of a listing: what a filter lets through, page by page. */
+export class Pages {
+  readonly #history: Pick<History, 'changed'>
+  readonly #shelves = new WeakMap<Snapshot, Shelf>()
+
+  constructor(history: Pick<History, 'changed'>) {
+    this.#history = history
+  }
+
+  /** The listing, whole. */
+  whole(snapshot: Snapshot): Answer {
+    return this.#shelf(snapshot).whole
+  }
+
+  /**
+   * The part of a listing that is asked for. The same question of the same listing is answered with the same bytes.
+   * @throws BadCursor; CursorGone where a page could skip something; NoListing where the manifest holds no entries
+   */
+  async part(snapshot: Snapshot, { limit, cursor, ...filter }: ListingQuery): Promise<Answer> {
+    const shelf = this.#shelf(snapshot)
+    const key = filterKey(filter)
+    if (key === undefined && limit === undefined && cursor === undefined) return shelf.whole
+    const from = cursor === undefined ? undefined : readCursor(cursor, filterMark(key))
+    const question = JSON.stringify([key, limit, cursor])
+    const known = shelf.answers.get(question) ?? shelf.making.get(question)
+    if (known) return await known
+    const making = this.#make(snapshot, shelf, filter, limit, from, filterMark(key))
+    shelf.making.set(question, making)
+    try {
+      const answer = await making
+      shelf.answers.set(question, answer)
+      return answer
+    } finally {
+      shelf.making.delete(question)
+    }
+  }
+
+  #shelf(snapshot: Snapshot): Shelf {
+    let shelf = this.#shelves.get(snapshot)
+    if (!shelf) {
+      shelf = {
+        whole: new Answer(snapshot.body, snapshot.etag),
+        searchables: [],
+        answers: new LRUCache({ maxSize: MOST_KEPT, sizeCalculation: ({ body }) => body.length + 1 }),
+        making: new Map()
+      }
+      this.#shelves.set(snapshot, shelf)
+    }
+    return shelf
+  }
+
+  async #make(
+    snapshot: Snapshot,
+    shelf: Shelf,
+    filter: ListingQuery,
+    limit: number | undefined,
+    from: Cursor | undefined,
+    mark: string
+  ): Promise<Answer> {
+    if (from && from.etag !== snapshot.etag) await this.#checkMoves(from, snapshot.etag, filter)
+    shelf.entries ??= parseEntries(snapshot).catch((cause: Error) => {
+      throw new NoListing('the manifest holds what is no entry', { cause })
+    })
+    const entries = await shelf.entries
+    const { searchables } = shelf
+    const places = await inSlices(findPlaces(entries, searchables, filter))
+    const start = from === undefined ? 0 : behind(entries, places, from.after)
+    const end = Math.min(places.length, start + (limit ?? places.length))
+    const last = entries.all[places[end - 1] as number]
+    const next =
+      end < places.length && last
+        ? encodeCursor({ etag: snapshot.etag, filter: mark, after: last })
+        : undefined
+    return await inSlices(write(entries, places.slice(start, end), places.length, next))
+  }
+
+  /** Whether what was still to come when a page ended has gone to where it was already. */
+  async #checkMoves({ etag, after }: Cursor, to: string, filter: ListingQuery): Promise<void> {
+    const changed = await this.#history.changed(etag, to)
+    if (!changed) throw new CursorGone('and this process does not know how')
+    const matches = matcher(filter)
+    const isSkipped = changed.some(
+      ({ before, after: now }) =>
+        before &&
+        now &&
+        compareEntries(before, after) > 0 &&
+        compareEntries(now, after) <= 0 &&
+        matches({ entry: before }) &&
+        matches({ entry: now })
+    )
+    if (isSkipped) throw new CursorGone('and reports have moved past the place where it ended')
+  }
+}
+
+function readCursor(text: string, mark: string): Cursor {
+  const cursor = decodeCursor(text)
+  if (!cursor) throw new BadCursor('is not one of this service')
+  if (cursor.filter !== mark) throw new BadCursor('comes from another filter')
+  return cursor
+}
+
+/** Which entries a filter lets through. */
+function* findPlaces(
+  { all }: Entries,
+  searchables: Searchable[],
+  filter: ListingQuery
+): Generator<void, number[]> {
+  const matches = matcher(filter)
+  const places: number[] = []
+  for (const [i, entry] of all.entries()) {
+    searchables[i] ??= { entry }
+    if (matches(searchables[i])) places.push(i)
+    if (i % 64 === 0) yield
+  }
+  return places
+}
+
+/** The first of some places that stands behind a position in the listing's order. */
+function behind({ all }: Entries, places: readonly number[], after: Position): number {
+  // The entry itself is looked for first: a manifest of another program may have an order of its own.
+  const same = places.findIndex((place) => compareEntries(all[place] as Position, after) === 0)
+  if (same !== -1) return same + 1
+  const first = places.findIndex((place) => compareEntries(all[place] as Position, after) > 0)
+  return first === -1 ? places.length : first
+}
+
+const HASHED_AT_ONCE = 1 << 20
+
+/** The answer with some entries, in the listing's own layout. */
+function* write(
+  entries: Entries,
+  places: readonly number[],
+  total: number,
+  next: string | undefined
+): Generator<void, Answer> {
+  const parts: Buffer[] = [Buffer.from(openListing(total, places.length, next))]
+  const comma = Buffer.from(',\n')
+  for (let i = 0; i < places.length; ) {
+    let run = 1
+    while (places[i + run] === (places[i] as number) + run) run++
+    if (i > 0) parts.push(comma)
+    parts.push(entries.lines(places[i] as number, (places[i] as number) + run))
+    i += run
+    yield
+  }
+  parts.push(Buffer.from(places.length > 0 ? `\n${CLOSE_LISTING}` : CLOSE_LISTING))
+  const body = Buffer.concat(parts)
+  const hash = createHash('sha256')
+  for (let at = 0; at < body.length; at += HASHED_AT_ONCE) {
+    yield
+    hash.update(body.subarray(at, at + HASHED_AT_ONCE))
+  }
+  return new Answer(body, hash.digest('hex'))
+}
