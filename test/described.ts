@@ -28,7 +28,8 @@ export async function house(t: Test, files: Record<string, string> = FILES, text
   const folder = scratch(t, { 'a/': '', 'b/': '' })
   plant(folder, files)
   const settings = settingsFor(folder, ['a', 'b'], texts)
-  const server = fastify()
+  // A client may open a connection that it never uses, and no host would wait for that.
+  const server = fastify({ forceCloseConnections: true })
   await server.register(app, { settings, alone: true })
   t.teardown(() => server.close())
   const description = (await server.inject('/openapi.json')).json<Description>()

@@ -98,7 +98,9 @@ export default async function following(fastify: FastifyInstance): Promise<void>
       ...reply.getHeaders(),
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store',
-      'x-accel-buffering': 'no'
+      'x-accel-buffering': 'no',
+      // What is left open after a stream's end would keep a host from stopping.
+      ...(request.raw.httpVersionMajor === 1 && { connection: 'close' })
     }
     if (request.method === 'HEAD') return reply.headers(headers).send()
     // What is served may be old news: so who comes is told of the manifest as it is.
