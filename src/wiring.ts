@@ -101,7 +101,8 @@ export function viewOf(settings: Settings, limitMs = MANIFEST_LIMIT_MS): Manifes
   return manifestView({
     place: () => placeOf(settings),
     looker: new URL('./looker-main.js', import.meta.url),
-    limitMs
+    limitMs,
+    now: () => Date.now()
   })
 }
 

@@ -18,10 +18,11 @@ export default fp<{ settings: Settings }>(
   async function guard(fastify: FastifyInstance, { settings }) {
     const { corsOrigins, token, readToken } = settings
     const isKnownHost = hostCheck(settings)
-    fastify.addHook('onRequest', async ({ headers: { host }, raw }, reply) => {
+    // No promises here: every request comes this way.
+    fastify.addHook('onRequest', ({ headers: { host }, raw }, reply, done) => {
       if (corsOrigins.length > 0) reply.header('vary', 'Origin')
-      if (host === undefined && raw.httpVersion === '1.1') throw new NoHost()
-      if (!isKnownHost(host)) throw new UnknownHost(host)
+      if (host === undefined && raw.httpVersion === '1.1') done(new NoHost())
+      else done(isKnownHost(host) ? undefined : new UnknownHost(host))
     })
     // A host that answers pages of other origins does so for us, too.
     if (corsOrigins.length > 0 && !fastify.hasRequestDecorator('corsPreflightEnabled')) {
@@ -34,11 +35,12 @@ export default fp<{ settings: Settings }>(
         strictPreflight: false
       })
     }
-    fastify.addHook('onRequest', async ({ url, routeOptions, headers }) => {
-      if (url.length > MOST_URL) throw new UrlTooLong(MOST_URL)
-      if (routeOptions.config.access !== 'rebuild') return
+    fastify.addHook('onRequest', ({ url, routeOptions, headers }, _reply, done) => {
+      if (url.length > MOST_URL) return done(new UrlTooLong(MOST_URL))
+      if (routeOptions.config.access !== 'rebuild') return done()
       const { origin, host, 'sec-fetch-site': site } = headers as Record<string, string | undefined>
-      if (!isFromFriend({ origin, host, site }, corsOrigins)) throw new ForeignOrigin(origin ?? 'unknown')
+      const isFriend = isFromFriend({ origin, host, site }, corsOrigins)
+      return done(isFriend ? undefined : new ForeignOrigin(origin ?? 'unknown'))
     })
     if (token === undefined && readToken === undefined) return
     if (!fastify.hasDecorator('verifyBearerAuthFactory'))

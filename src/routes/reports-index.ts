@@ -50,7 +50,7 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
   const { reader, pages } = fastify
   const headersOf = headerMaker()
   const answer = (request: FastifyRequest<{ Querystring: ListingQuery }>, reply: FastifyReply) => {
-    const now = reader.currentNow()
+    const now = reader.currentNow(connectionOf(request))
     if (now && isEmpty(request.query))
       return sendAnswer(request, reply, pages.whole(now.snapshot), headersOf(now))
     return answerLater(request, reply)
@@ -75,6 +75,11 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
     { schema: headSchema, config: { ...config, swagger: { exposeHeadRoute: true } } },
     answer
   )
+}
+
+/** The connection of a request; undefined where that was made within this process, as tests do. */
+function connectionOf({ raw: { socket } }: FastifyRequest): object | undefined {
+  return 'bytesRead' in socket ? socket : undefined
 }
 
 function isEmpty(query: object): boolean {

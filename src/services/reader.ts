@@ -20,8 +20,11 @@ export interface View {
 
 /** The manifest as the serving process sees it. */
 export interface ManifestView {
-  /** Whether a look would tell nothing new; answers at once. */
-  isCurrent(): boolean
+  /**
+   * Whether a look would tell nothing new; answers at once.
+   * @param caller the connection whose request asks, where it is one: those read in one turn of the event loop share a look
+   */
+  isCurrent(caller?: object): boolean
   /** Looks at the manifest and its companion: what it tells is as new as the call, or it is late. */
   look(): Promise<View>
   /** Whether looks can be late, so that a build's listing is wanted as it is. */
@@ -91,9 +94,12 @@ export class Reader {
     return { snapshot, source: 'live-scan', checkedAt: this.#checkedAt(snapshot) }
   }
 
-  /** The listing if nothing needs to be waited for. */
-  currentNow(): Served | undefined {
-    return this.#served && this.#ports.view.isCurrent() ? this.#served : undefined
+  /**
+   * The listing if nothing needs to be waited for.
+   * @param caller the connection whose request asks, where it is one
+   */
+  currentNow(caller?: object): Served | undefined {
+    return this.#served && this.#ports.view.isCurrent(caller) ? this.#served : undefined
   }
 
   /** Looks at the manifest and its companion if they changed. */

@@ -39,7 +39,7 @@ interface Stage {
 
 function stage(t: Test, local: boolean, limitMs = 2000): Stage {
   const path = join(scratch(t), 'm.json')
-  const view = manifestView({ place: () => ({ path, local }), looker, limitMs })
+  const view = manifestView({ place: () => ({ path, local }), looker, limitMs, now: () => Date.now() })
   t.teardown(() => view.close())
   const put = (bytes: Buffer | string) => {
     fs.writeFileSync(`${path}.new`, bytes)
@@ -203,7 +203,12 @@ t.test('what can not be a manifest is not read, or not understood, and no more t
 t.test('a folder that is made anew is seen at once', async (t) => {
   const folder = join(scratch(t), 'deep/er')
   const path = join(folder, 'm.json')
-  const view = manifestView({ place: () => ({ path, local: true }), looker, limitMs: 2000 })
+  const view = manifestView({
+    place: () => ({ path, local: true }),
+    looker,
+    limitMs: 2000,
+    now: () => Date.now()
+  })
   t.teardown(() => view.close())
   t.match((await view.look()).seen, { state: 'missing' })
   for (let round = 0; round < 3; round++) {
@@ -220,7 +225,7 @@ t.test('a folder that is made anew is seen at once', async (t) => {
 t.test('a local place where a mount was is not taken for the manifest', async (t) => {
   const path = join(scratch(t), 'm.json')
   let local = false
-  const view = manifestView({ place: () => ({ path, local }), looker, limitMs: 2000 })
+  const view = manifestView({ place: () => ({ path, local }), looker, limitMs: 2000, now: () => Date.now() })
   t.teardown(() => view.close())
   fs.writeFileSync(path, manifestOf('One'))
   t.match((await view.look()).seen, { state: 'ok' })
@@ -234,7 +239,12 @@ t.test('a local place where a mount was is not taken for the manifest', async (t
 t.test('a folder that is moved away is not followed', async (t) => {
   const folder = join(scratch(t), 'state')
   const path = join(folder, 'm.json')
-  const view = manifestView({ place: () => ({ path, local: true }), looker, limitMs: 2000 })
+  const view = manifestView({
+    place: () => ({ path, local: true }),
+    looker,
+    limitMs: 2000,
+    now: () => Date.now()
+  })
   t.teardown(() => view.close())
   for (let round = 0; round < 5; round++) {
     fs.mkdirSync(folder)
@@ -248,4 +258,70 @@ t.test('a folder that is moved away is not followed', async (t) => {
   const held = fs.readdirSync('/proc/self/fd').length
   for (let round = 0; round < 50; round++) await view.look()
   t.equal(fs.readdirSync('/proc/self/fd').length, held, 'and nothing more is held open')
+})
+
+t.test(
+  'a folder that was quiet for long tells of every rename, and files written over are seen soon',
+  async (t) => {
+    const folder = scratch(t)
+    const path = join(folder, 'm.json')
+    let ahead = 0
+    const view = manifestView({
+      place: () => ({ path, local: true }),
+      looker,
+      limitMs: 2000,
+      now: () => Date.now() + ahead
+    })
+    t.teardown(() => view.close())
+    const put = (text: string) => {
+      fs.writeFileSync(`${path}.new`, manifestOf(text))
+      fs.renameSync(`${path}.new`, path)
+    }
+    put('One')
+    await view.look()
+    ahead = 60_000
+    for (let round = 0; round < 50; round++) {
+      t.ok(view.isCurrent())
+      t.ok(view.isCurrent())
+      put(`Round ${round}`)
+      t.notOk(view.isCurrent(), `round ${round}`)
+      await view.look()
+    }
+    t.ok(view.isCurrent())
+    fs.writeFileSync(path, 'damage')
+    await until(() => !view.isCurrent(), 100)
+    t.match((await view.look()).seen, { state: 'corrupt' })
+  }
+)
+
+t.test('connections that are read in one turn share a look, and nobody else does', async (t) => {
+  const folder = scratch(t)
+  const path = join(folder, 'm.json')
+  const view = manifestView({
+    place: () => ({ path, local: true }),
+    looker,
+    limitMs: 2000,
+    now: () => Date.now()
+  })
+  t.teardown(() => view.close())
+  fs.writeFileSync(path, manifestOf('One'))
+  await view.look()
+  const [one, two, three] = [{}, {}, {}]
+  t.ok(view.isCurrent(one))
+  fs.writeFileSync(`${path}.new`, manifestOf('Two'))
+  fs.renameSync(`${path}.new`, path)
+  t.ok(view.isCurrent(two), 'its request was there before')
+  t.notOk(view.isCurrent(), 'who is no connection looks')
+  t.notOk(view.isCurrent(three), 'and then it is known to all')
+  await view.look()
+  t.ok(view.isCurrent(one))
+  fs.writeFileSync(`${path}.new`, manifestOf('Three'))
+  fs.renameSync(`${path}.new`, path)
+  t.notOk(view.isCurrent(one), 'the second request of one connection may have come later')
+  await view.look()
+  t.ok(view.isCurrent(one))
+  await new Promise(setImmediate)
+  fs.writeFileSync(`${path}.new`, manifestOf('Four'))
+  fs.renameSync(`${path}.new`, path)
+  t.notOk(view.isCurrent(two), 'the next turn')
 })

@@ -8,6 +8,7 @@ import { absence } from './manifest-file.js'
 import { type Look, type LookedAt, lookAtManifest, MISSING, stampNow } from './manifest-look.js'
 import { ManifestLooker } from './manifest-looker.js'
 import { PinnedFolder } from './pinned-folder.js'
+import { Turn } from './turn.js'
 
 export interface ManifestViewOptions {
   /** The manifest's absolute path, links resolved, and whether it lies on a local disk; asked once a second at most. */
@@ -16,16 +17,25 @@ export interface ManifestViewOptions {
   looker: URL
   /** A look may take so long, in milliseconds. */
   limitMs: number
+  /** Milliseconds since 1970. */
+  now(): number
 }
 
 /** What lies where may have changed after so many milliseconds. */
 const PLACE_MS = 1000
+/**
+ * A manifest takes its place by a rename, which its folder's time tells; not that of two renames in one tick of the file
+ * system's clock, so the time has to be so old, in milliseconds. Where a file was written over as it stands its own time
+ * tells, which is looked at so often besides.
+ */
+const QUIET_MS = 3000
+const FILES_MS = 2
 
 /**
  * The manifest as the serving process sees it. On a local disk it looks itself: a stat costs two microseconds and can not
  * hang. Elsewhere a process that can be left behind looks for it. There is never a second look while one is late.
  */
-export function manifestView({ place, looker: main, limitMs }: ManifestViewOptions): ManifestView {
+export function manifestView({ place, looker: main, limitMs, now }: ManifestViewOptions): ManifestView {
   const late: Seen = { state: 'late', reason: `its file system gave no answer within ${limitMs} ms` }
   let signs = 0
   const onSign = () => {
@@ -41,10 +51,14 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
   let status: Status | undefined
   let pending: Promise<boolean> | undefined
   let isLate = false
+  const turn = new Turn()
+  let filesAt = Number.NEGATIVE_INFINITY
+  let isQuiet = false
 
   const settle = () => {
     if (pending) return // a look under way goes by what is pinned
     settledAt = performance.now()
+    isQuiet = false
     where = place()
     wasRemote ||= !where.local
     // Right behind the look at what is mounted where.
@@ -89,19 +103,31 @@ export function manifestView({ place, looker: main, limitMs }: ManifestViewOptio
     return answer ?? false
   }
 
-  const isAsSeen = () => {
+  const isAsSeen = (at: number) => {
+    if (isQuiet && at - filesAt < FILES_MS) return true
     const path = localPath()
-    return lookedAt.stamp === stampNow(path) && lookedAt.statusStamp === stampNow(statusPathOf(path))
+    const isSame = lookedAt.stamp === stampNow(path) && lookedAt.statusStamp === stampNow(statusPathOf(path))
+    filesAt = at
+    isQuiet = isSame && folder.quietSince !== undefined && now() - folder.quietSince > QUIET_MS
+    return isSame
+  }
+
+  const isCurrent = () => {
+    const at = performance.now()
+    // A folder that was made anew is another one than was pinned.
+    if (at - settledAt > PLACE_MS || lookedAt.stamp === MISSING || folder.hasChanged) settle()
+    if (isLate) return true // nothing new can be told
+    if (hasFallen()) return seen === fallen
+    return where.local && isAsSeen(at)
   }
 
   return {
-    isCurrent() {
-      // A folder that was made anew is another one than was pinned.
-      const isOld = performance.now() - settledAt > PLACE_MS
-      if (isOld || lookedAt.stamp === MISSING || folder.hasChanged) settle()
-      if (isLate) return true // nothing new can be told
-      if (hasFallen()) return seen === fallen
-      return where.local && isAsSeen()
+    isCurrent(caller) {
+      if (turn.covers(caller)) return true
+      const isSame = isCurrent()
+      if (isSame) turn.begin(caller)
+      else turn.end()
+      return isSame
     },
     async look(): Promise<View> {
       settle()

@@ -45,6 +45,14 @@ export class PinnedFolder {
     return this.#fd !== undefined && fstatSync(this.#fd).ctimeMs !== this.#changedAt
   }
 
+  /**
+   * Since when nothing was renamed in the folder, in milliseconds since 1970, if `hasChanged` is false; undefined where that
+   * can not be told.
+   */
+  get quietSince(): number | undefined {
+    return this.#fd !== undefined && this.#rest === '/' ? this.#changedAt : undefined
+  }
+
   /** Where a file of the folder is to be found; of this process alone. */
   pathOf(name: string): string {
     return join(this.#fd === undefined ? this.#folder : `/proc/self/fd/${this.#fd}${this.#rest}`, name)
