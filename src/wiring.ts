@@ -17,7 +17,7 @@ import { readSettings, type Settings, settingNames, type Texts, wordsOf } from '
 /** Reading the manifest may take so long, in milliseconds. */
 const MANIFEST_LIMIT_MS = 250
 /** The manifest and its companion are looked at so often without a request, in milliseconds. */
-const LOOK_MS = 1000
+const LOOK_MS = 250
 
 export const packageRoot = findPackageRoot(dirname(fileURLToPath(import.meta.url)))
 export const version: string = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')).version

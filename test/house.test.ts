@@ -138,7 +138,9 @@ t.test('documents name only what exists', async (t) => {
         `${document} links to ${path}`
       )
     }
-    for (const [, path] of text.matchAll(/`((?:src|test|docs|scripts|samples|bench|\.ci)\/[\w./-]*)`/g)) {
+    for (const [, path] of text.matchAll(
+      /`((?:src|test|docs|scripts|samples|bench|examples|\.ci)\/[\w./-]*)`/g
+    )) {
       t.ok(fs.existsSync(join(packageRoot, path as string)), `${document} names ${path}`)
     }
     for (const [, script] of text.matchAll(/npm run ([\w:-]+)/g))
