@@ -73,6 +73,9 @@ t.test('changes make the new listing of the old one', async (t) => {
       headers: { 'if-none-match': answer.headers.etag as string }
     }
     t.equal((await ask(again)).statusCode, 304)
+    const head = await ask({ ...again, method: 'HEAD' })
+    t.match(head, { statusCode: 304, headers: { etag: answer.headers.etag } })
+    t.equal(head.headers['content-length'], undefined)
   }
   for (const since of ['nonsense', '"', 'f'.repeat(64), '"*"']) {
     const answer = await ask(`/reports-index/changes?since=${encodeURIComponent(since)}`)

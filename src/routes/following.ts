@@ -1,5 +1,5 @@
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
 import { ChangesQuery } from '../schemas/changes.js'
 import { Answer } from '../services/answer.js'
@@ -77,19 +77,26 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   })
   const { config } = reading
 
-  fastify.get<{ Querystring: ChangesQuery }>(
+  const changesSince = async (
+    request: FastifyRequest<{ Querystring: ChangesQuery }>,
+    reply: FastifyReply
+  ): Promise<FastifyReply> => {
+    await reader.current()
+    const { since } = request.query
+    const changes = await history.changesSince(digestIn(since))
+    if (!changes) throw new TagGone(since)
+    const question = `${changes.from} ${changes.to}`
+    const answer = kept.get(question) ?? new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+    kept.set(question, answer)
+    return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
+  }
+  const changes = { schema: changesSchema, config, exposeHeadRoute: false }
+  fastify.get<{ Querystring: ChangesQuery }>('/reports-index/changes', changes, changesSince)
+  // Fastify's own HEAD route would give a 304 the length of an empty body.
+  fastify.head<{ Querystring: ChangesQuery }>(
     '/reports-index/changes',
-    { schema: changesSchema, config },
-    async (request, reply) => {
-      await reader.current()
-      const { since } = request.query
-      const changes = await history.changesSince(digestIn(since))
-      if (!changes) throw new TagGone(since)
-      const question = `${changes.from} ${changes.to}`
-      const answer = kept.get(question) ?? new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
-      kept.set(question, answer)
-      return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
-    }
+    { ...changes, schema: { querystring: ChangesQuery } },
+    changesSince
   )
 
   fastify.get('/reports-index/events', { schema: eventsSchema, config }, async (request, reply) => {

@@ -8,6 +8,7 @@ export class Answer {
   readonly digest: string
   readonly #coded = new Map<Coding, Buffer | Promise<Buffer>>()
   readonly #etags = new Map<Coding, string>()
+  readonly #asked = new Set<Coding>()
 
   constructor(body: Buffer, digest = digestOf(body)) {
     this.body = body
@@ -27,6 +28,11 @@ export class Answer {
 
   /** The bytes in a coding; a promise while they are made. */
   in(coding: Coding): Buffer | Promise<Buffer> {
+    this.#asked.add(coding)
+    return this.#make(coding)
+  }
+
+  #make(coding: Coding): Buffer | Promise<Buffer> {
     const known = this.#coded.get(coding)
     if (known) return known
     const made = encode(this.body, coding as 'br' | 'gzip')
@@ -38,8 +44,8 @@ export class Answer {
     return made
   }
 
-  /** Makes the codings that were asked of another answer. */
+  /** Makes the codings that were asked of another answer, so that who asks first need not wait. */
   prepareLike(other: Answer): void {
-    for (const coding of other.#coded.keys()) void Promise.resolve(this.in(coding)).catch(() => {})
+    for (const coding of other.#asked) void Promise.resolve(this.#make(coding)).catch(() => {})
   }
 }

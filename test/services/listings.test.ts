@@ -3,6 +3,7 @@ import t, { type Test } from 'tap'
 import { withChanges } from '../../src/client/index.js'
 import type { Entry } from '../../src/schemas/entry.js'
 import type { Listing } from '../../src/schemas/listing.js'
+import { Answer } from '../../src/services/answer.js'
 import { acceptsIdentity, chooseCoding } from '../../src/services/codings.js'
 import { decodeCursor, encodeCursor } from '../../src/services/cursor.js'
 import { differences } from '../../src/services/differences.js'
@@ -320,4 +321,27 @@ t.test('a tag names the same listing in any coding, quoted or not', async (t) =>
   for (const tag of ['abc', '"abc"', 'W/"abc"', '"abc-br"', 'abc-gzip', ' "abc-gzip" '])
     t.equal(digestIn(tag), 'abc', tag)
   t.not(digestIn('"abc-zstd"'), 'abc')
+})
+
+t.test('a coding is made once; for a new listing those at once that were asked of the last', async (t) => {
+  const [one, two, three] = ['1', '2', '3'].map((text) => new Answer(Buffer.from(text.repeat(5000)))) as [
+    Answer,
+    Answer,
+    Answer
+  ]
+  const made = one.in('gzip')
+  t.ok(made instanceof Promise)
+  t.equal(one.in('gzip'), made, 'shared while it is made')
+  const bytes = await made
+  t.equal(one.in('gzip'), bytes, 'kept when it is')
+  two.prepareLike(one)
+  const prepared = two.in('gzip')
+  t.ok(prepared instanceof Promise)
+  await prepared
+  t.ok(Buffer.isBuffer(two.in('gzip')))
+  const untouched = new Answer(Buffer.from('4'.repeat(5000)))
+  untouched.prepareLike(three)
+  three.prepareLike(untouched)
+  t.ok(three.in('br') instanceof Promise, 'what nobody asked for is not made')
+  t.equal(new Set([one.etag('gzip'), one.etag('br'), one.etag('identity'), two.etag('gzip')]).size, 4)
 })
