@@ -121,6 +121,53 @@ t.test('a proxy that answers for the service, or not at all, is an error too', a
   )
 })
 
+t.test('what something else answers is no listing', async (t) => {
+  let type = 'application/json'
+  let body = ''
+  const server = http.createServer((_request, answer) =>
+    answer.writeHead(200, { 'content-type': type }).end(body)
+  )
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const client = new ReportsIndexClient({
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  const bad = { code: 'RI_CLIENT_BAD_ANSWER' }
+  for (body of ['null', '[]', '{}', '"x"', '{"reports":"x","total":1}', '<html>']) {
+    await t.rejects(client.list(), bad, body)
+    await t.rejects(client.changes('x'), bad)
+    await t.rejects(client.follow().next(), bad)
+    await t.rejects(client.events().next(), bad, 'not a stream')
+  }
+  type = 'text/event-stream'
+  for (body of [
+    'event: changed\ndata: null\n\n',
+    'event: changed\ndata: {\n\n',
+    `data: ${'x'.repeat(2 << 20)}`
+  ])
+    await t.rejects(client.events().next(), bad, body.slice(0, 40))
+  t.throws(() => new ReportsIndexClient({ baseUrl: 'nonsense' }), TypeError)
+})
+
+t.test('a service that asks for a long wait is not asked at once', async (t) => {
+  let asked = 0
+  const server = http.createServer((_request, answer) => {
+    asked++
+    answer.writeHead(503, { 'retry-after': '100000000000' }).end('{}')
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => server.close())
+  const client = new ReportsIndexClient({
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  const signal = AbortSignal.timeout(500)
+  await t.rejects(client.events({ signal }).next())
+  t.equal(asked, 1)
+})
+
 t.test('following ends with an error that does not pass', async (t) => {
   const { client } = await stage(t, { readToken: 'r'.repeat(20) })
   const first = async (stream: AsyncGenerator) => await stream.next()

@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import fs from 'node:fs'
 import http, { type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import net from 'node:net'
@@ -194,8 +194,8 @@ class Pipe implements EventStream {
     this.destroyed = true
     this.#onClose()
   }
-  on(_event: 'close', listener: () => void) {
-    this.#onClose = listener
+  on(event: 'close' | 'error', listener: () => void) {
+    if (event === 'close') this.#onClose = listener
   }
 }
 
@@ -248,6 +248,67 @@ t.test('a client that does not read is dropped', async (t) => {
   const late = new Pipe()
   followers.add(late, undefined)
   t.ok(late.ended)
+})
+
+t.test('who has gone before the stream begins takes no place', async (t) => {
+  const { url, ask, manifest } = await stage(t)
+  const other = fs.readFileSync(manifest)
+  for (let round = 0; round < 40; round++) {
+    // Looked at anew, so that the stream begins later than the request.
+    fs.writeFileSync(`${manifest}.new`, other)
+    fs.renameSync(`${manifest}.new`, manifest)
+    const socket = net.connect(Number(new URL(url).port), '127.0.0.1')
+    socket.on('error', () => {})
+    socket.write('GET /reports-index/events HTTP/1.1\r\nHost: localhost\r\n\r\n')
+    await new Promise((resolve) => setTimeout(resolve, round % 4))
+    socket.resetAndDestroy()
+  }
+  await until(async () => /^reports_index_event_streams 0$/m.test((await ask('/metrics')).body))
+  const gone = new Pipe()
+  gone.destroyed = true
+  const followers = new Followers()
+  followers.add(gone, undefined)
+  t.equal(followers.size, 0)
+})
+
+t.test('a stream ends after a while, since kernels read for who does not', async (t) => {
+  const comments: (() => void)[] = []
+  t.capture(globalThis, 'setInterval', (run: () => void) => {
+    comments.push(run)
+    return {} as NodeJS.Timeout
+  })
+  let now = 0
+  t.capture(performance, 'now', () => now)
+  const followers = new Followers()
+  const pipe = new Pipe()
+  followers.add(pipe, undefined)
+  now = 14 * 60_000
+  comments[0]?.()
+  t.notOk(pipe.ended)
+  now = 31 * 60_000
+  comments[0]?.()
+  t.ok(pipe.ended)
+  t.equal(followers.size, 0)
+})
+
+t.test('nothing is written to a stream once the service stops', async (t) => {
+  const comments: (() => void)[] = []
+  t.capture(globalThis, 'setInterval', (run: () => void) => {
+    comments.push(run)
+    return {} as NodeJS.Timeout
+  })
+  const followers = new Followers()
+  const [good, slow] = [new Pipe(), new Pipe()]
+  followers.add(good, undefined)
+  followers.add(slow, undefined)
+  slow.writableLength = 1
+  followers.stop()
+  const written = good.written + slow.written
+  followers.changed({ etag: '1', count: 1 })
+  comments[0]?.()
+  t.equal(good.written + slow.written, written)
+  t.ok(good.ended)
+  t.ok(slow.destroyed, 'who does not read would keep the service waiting')
 })
 
 t.test('more streams than there is room for are refused', async (t) => {
@@ -335,7 +396,7 @@ t.test('who follows changes and events ends at the listing that is served, whate
     following.catch(() => {})
     for (const step of steps) {
       if (step.do === 'write') plant(folder, { [`a/${step.name}.md`]: `# ${step.title}` })
-      if (step.do === 'remove') rmSync(`${folder}/a/${step.name}.md`, { force: true })
+      if (step.do === 'remove') fs.rmSync(`${folder}/a/${step.name}.md`, { force: true })
       if (step.do === 'write' || step.do === 'remove')
         await server.inject(post({ paths: [{ base: 'a', rel: `${step.name}.md` }] }))
       if (step.do === 'drop') proxy.breakAll()

@@ -123,7 +123,10 @@ t.test('what is wrong with a parameter is named', async (t) => {
     ['q=a&q=b', /"q" is given more than once/],
     ['cursor=a&cursor=b', /"cursor" is given more than once/],
     ['cursor=', /"cursor"/],
-    ['cursor=AAAA', /"cursor"/]
+    ['cursor=AAAA', /"cursor"/],
+    ['q=%FF', /"q" is not percent-encoded/],
+    ['base=a&q=%E4', /"q" is not percent-encoded/],
+    ['type=%', /"type" is not percent-encoded/]
   ]
   for (const [query, message] of table) {
     const answer = await ask(`/reports-index?${query}`)
@@ -250,6 +253,7 @@ t.test('who refuses every coding, and none at all, is told so', async (t) => {
   const refused = await ask({ url: '/reports-index', headers: { 'accept-encoding': 'identity;q=0' } })
   t.match(refused.json(), { statusCode: 406, code: 'RI_ERR_NOT_ACCEPTABLE' })
   t.match(refused.headers, { vary: 'Accept-Encoding' })
+  t.equal(refused.headers['last-modified'], undefined, 'it tells of no listing')
   const forced = await server.inject({
     url: '/reports-index?base=none',
     headers: { 'accept-encoding': 'gzip, *;q=0' }
@@ -310,5 +314,6 @@ t.test('metrics are told in the form of Prometheus', async (t) => {
   t.ok(value('reports_index_build_step_duration_seconds_count{step="scan"}') >= 2)
   t.ok(value('reports_index_files_examined_total{base="a"}') >= 7)
   t.ok(value('reports_index_files_read_total{base="a"}') >= 4)
+  t.equal(value('reports_index_builds_total{mode="full",result="failed"}'), 0, 'what has not happened yet')
   t.match(text, /^process_resident_memory_bytes \d/m)
 })

@@ -1,5 +1,6 @@
 """A dashboard whose page of reports never looks at a folder. Run it with `gunicorn --workers 2 app:app`."""
 
+import hashlib
 import os
 
 from flask import Flask, Response, render_template, request
@@ -14,6 +15,11 @@ index = ReportsIndex(
 )
 
 
+# A page with another template is another page.
+with open(os.path.join(app.root_path, "templates", "reports.html"), "rb") as template:
+    LOOK = hashlib.sha256(template.read()).hexdigest()[:8]
+
+
 @app.get("/reports")
 def reports() -> Response:
     try:
@@ -23,8 +29,8 @@ def reports() -> Response:
         return Response(render_template("unavailable.html"), status=503, headers={"Retry-After": "5"})
     if listing.problem:
         app.logger.warning("%s; the listing comes from: %s", listing.problem, listing.source)
-    # What the page is made of changes with the listing, with where it came from, and with nothing else.
-    tag = f"{listing.etag}-{listing.source}"
+    # What the page is made of changes with the listing, with where it came from, and with its template.
+    tag = f"{listing.etag}-{listing.source}-{LOOK}"
     response = Response()
     response.set_etag(tag)
     response.headers["Cache-Control"] = "no-cache"

@@ -6,22 +6,30 @@
     index.rebuild([("cloud", "audits/new.md")])
 
 Each process keeps the last listing that it was given, and asks with every call whether it still holds. So no worker is
-ever cold for longer than one request, and none ever serves what another one knows to be old. Where the service does
-not answer, the manifest file itself is read, and where that can not be used either, the last listing is served.
+ever cold for longer than one request, and none serves what another one knows to be old. Where the service does not answer,
+the manifest file itself is read, and where that can not be used either, each serves the last listing that it was given.
 """
 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import json
 import os
+import socket
+import stat
 import threading
+import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass, field
 from typing import Any, Iterable, Optional, Tuple
 
 VERSION = 1  # of the manifest's format
+PAUSE = 5.0  # seconds in which a service that did not answer in time is not asked again
+
+# Whatever a stranger's bytes can do to a parser: URLError is an OSError, bad JSON a ValueError.
+FAILURES = (OSError, ValueError, http.client.HTTPException, RecursionError)
 
 
 class Unavailable(Exception):
@@ -53,7 +61,7 @@ class ReportsIndex:
         url: where the service is; a proxy set in the environment is not used
         manifest: path of the manifest, on a local disk, for when the service is down
         token, read_token: REPORTS_INDEX_TOKEN and REPORTS_INDEX_READ_TOKEN, where the service has them
-        timeout: seconds to wait for the service
+        timeout: seconds to wait for the service, to the end of its answer
         """
         self._url = url.rstrip("/")
         self._manifest = manifest
@@ -65,17 +73,22 @@ class ReportsIndex:
         self._kept: Optional[Listing] = None
         self._tag: Optional[str] = None  # what the service called it
         self._stamp: Optional[Tuple[int, ...]] = None  # of the manifest that it was read from
+        self._paused = 0.0  # until when the service is not asked
 
     def listing(self) -> Listing:
         """The listing as it is now. Raises Unavailable where there is none at all."""
-        try:
-            return self._ask()
-        except (OSError, ValueError) as error:  # URLError is an OSError, bad JSON a ValueError
-            problem = f"the service does not answer ({error})"
+        problem = "the service did not answer in time a moment ago"
+        if time.monotonic() >= self._paused:
+            try:
+                return self._ask()
+            except FAILURES as error:
+                problem = f"the service does not answer ({error!r})"
+                if isinstance(getattr(error, "reason", error), socket.timeout):
+                    self._paused = time.monotonic() + PAUSE  # or each request would wait for it
         try:
             return self._read(problem)
-        except (OSError, ValueError) as error:
-            problem = f"{problem}, nor can the manifest be used ({error})"
+        except FAILURES as error:
+            problem = f"{problem}, nor can the manifest be used ({error!r})"
         with self._lock:
             kept = self._kept
         if kept is None:
@@ -89,8 +102,11 @@ class ReportsIndex:
         body = json.dumps({"paths": named} if named else {}).encode()
         headers = {"Content-Type": "application/json", **_bearer(self._token)}
         request = urllib.request.Request(self._url + "/rebuild", body, headers, method="POST")
-        with self._opener.open(request, timeout=timeout) as answer:
-            return json.load(answer)
+        try:
+            with self._opener.open(request, timeout=timeout) as answer:
+                return json.load(answer)
+        except (ValueError, http.client.HTTPException, RecursionError) as error:
+            raise OSError(f"the answer can not be read ({error!r})") from error
 
     def _ask(self) -> Listing:
         with self._lock:
@@ -99,25 +115,32 @@ class ReportsIndex:
         if tag is not None:
             headers["If-None-Match"] = tag
         request = urllib.request.Request(self._url + "/reports-index", headers=headers)
+        deadline = time.monotonic() + self._timeout
         try:
             with self._opener.open(request, timeout=self._timeout) as answer:
-                body = answer.read()
+                body = _whole(answer, deadline)
                 tag = answer.headers["ETag"]
         except urllib.error.HTTPError as error:
             with error:
                 if error.code == 304 and kept is not None:
                     return Listing(kept.reports, kept.etag, "service")
                 raise
-        listing = Listing(_reports(json.loads(body)), _digest(tag), "service")
+        digest = _digest(tag)
+        if hashlib.sha256(body).hexdigest() != digest:
+            raise ValueError("it is not the service that answers: the tag is not that of the answer")
+        listing = Listing(_reports(json.loads(body)), digest, "service")
         self._keep(listing, tag, None)
         return listing
 
     def _read(self, problem: str) -> Listing:
         if self._manifest is None:
             raise OSError("none is set")
-        with open(self._manifest, "rb") as file:
-            stat = os.fstat(file.fileno())
-            stamp = (stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+        # Not a FIFO, which would be waited for.
+        with open(os.open(self._manifest, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError("it is not a file")
+            stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
             with self._lock:
                 kept = self._kept if stamp == self._stamp else None
             if kept is not None:
@@ -125,12 +148,11 @@ class ReportsIndex:
             data = file.read()
         manifest = json.loads(data)
         reports = _reports(manifest)
-        if manifest.get("version") != VERSION or manifest.get("count") != len(reports):
-            raise ValueError("it is of another version, or not whole")
-        etag = manifest.get("etag")
-        if not _matches(data, manifest, etag):
-            raise ValueError("it does not match its own digest")
-        listing = Listing(reports, etag, "manifest", problem)
+        body = _answer(data, manifest, reports)
+        etag = hashlib.sha256(body).hexdigest()
+        if manifest.get("version") != VERSION or etag != manifest.get("etag"):
+            raise ValueError("it is of another version, or does not match its own digest")
+        listing = Listing(_reports(json.loads(body)), etag, "manifest", problem)
         self._keep(listing, f'"{etag}"', stamp)
         return listing
 
@@ -154,16 +176,29 @@ def _digest(tag: Optional[str]) -> str:
     return (tag or "").removeprefix("W/").strip('"')
 
 
-def _matches(data: bytes, manifest: dict, etag: Any) -> bool:
-    """Whether the listing is the one that the digest was made of: the answer of the service, which stands in the file as
-    it is, but for a brace at either end. A manifest of another program is laid out in that way first."""
+def _whole(answer: Any, deadline: float) -> bytes:
+    """All of an answer, which may come in drops."""
+    parts = []
+    while True:
+        part = answer.read1(1 << 20)
+        if not part:
+            break
+        parts.append(part)
+        if time.monotonic() > deadline:
+            raise socket.timeout("the answer takes too long")
+    body = b"".join(parts)
+    if answer.length:  # what is still missing
+        raise http.client.IncompleteRead(body, answer.length)
+    return body
+
+
+def _answer(data: bytes, manifest: dict, reports: list) -> bytes:
+    """The answer of the service that a manifest holds, and that its digest was made of. It stands in the file as it is, but
+    for a brace at either end; a manifest of another program is laid out in that way first."""
     length = manifest.get("listingBytes")
     if isinstance(length, int):
         start = data.find(b"\n")
-        body = b"{" + data[start + 1 : start + length - 2] + b"}\n"
-    else:
-        reports = manifest["reports"]
-        dumped = (json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in reports)
-        lines = ",\n".join(dumped) + ("\n" if reports else "")
-        body = f'{{"total":{len(reports)},"count":{len(reports)},"reports":[\n{lines}]}}\n'.encode()
-    return hashlib.sha256(body).hexdigest() == etag
+        return b"{" + data[start + 1 : start + length - 2] + b"}\n"
+    dumped = (json.dumps(each, ensure_ascii=False, separators=(",", ":")) for each in reports)
+    lines = ",\n".join(dumped) + ("\n" if reports else "")
+    return f'{{"total":{len(reports)},"count":{len(reports)},"reports":[\n{lines}]}}\n'.encode()

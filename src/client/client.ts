@@ -3,11 +3,12 @@ import type { Health } from '../schemas/health.js'
 import type { Filter, Listing, Source } from '../schemas/listing.js'
 import type { BuildResult, RebuildBody, RebuildOverview, Ticket } from '../schemas/rebuild.js'
 import { digestIn } from '../services/tag.js'
-import { ReportsIndexError, unreachable } from './errors.js'
-import { chunksOf, readEvents } from './event-stream.js'
+import { changedEvents } from './changed-events.js'
+import { checked, isChanges, isListing } from './checks.js'
+import { ReportsIndexError } from './errors.js'
 import { type Followed, follow } from './follow.js'
 import { Patience } from './patience.js'
-import { type ClientOptions, Requests } from './request.js'
+import { type Asking, type ClientOptions, Requests } from './request.js'
 
 /** What `list` asks for: one value or several of `base` and `type`. */
 export interface ListQuery extends Omit<Filter, 'base' | 'type'> {
@@ -38,8 +39,8 @@ interface Kept {
 
 /** Answers to so many different questions are kept. */
 const MOST_KEPT = 32
-/** A stream of events that is silent for so long is dead, in milliseconds: a comment comes every 15 s. */
-const SILENCE_MS = 45_000
+/** A stream that lived for so long was a good one, in milliseconds: the next failure is the first again. */
+const GOOD_MS = 1000
 
 /** A client of reports-index, for browsers and Node. It remembers what it was answered, so what has not changed costs little. */
 export class ReportsIndexClient {
@@ -69,7 +70,7 @@ export class ReportsIndexClient {
         }
         if (answer.status === 304 && kept) return this.#keep(path, kept.tag, Object.assign(kept.listed, told))
         const tag = answer.headers.get('etag') ?? ''
-        const listing = (await answer.json()) as Listing
+        const listing = checked(await answer.json(), isListing)
         return this.#keep(path, tag, { ...listing, ...told, etag: digestIn(tag) })
       }
     )
@@ -99,7 +100,9 @@ export class ReportsIndexClient {
    */
   async changes(since: string, { signal }: Options = {}): Promise<Changes> {
     const path = `/reports-index/changes?since=${encodeURIComponent(since)}`
-    return await this.#requests.ask(path, { signal }, (answer) => answer.json() as Promise<Changes>)
+    return await this.#requests.ask(path, { signal }, async (answer) =>
+      checked(await answer.json(), isChanges)
+    )
   }
 
   /**
@@ -111,15 +114,23 @@ export class ReportsIndexClient {
     const patience = new Patience()
     let last = since
     for (;;) {
+      let openedAt = Number.POSITIVE_INFINITY
+      const wasGood = () => performance.now() - openedAt > GOOD_MS
       try {
-        for await (const changed of this.#stream(last, signal)) {
-          patience.reset()
+        for await (const changed of changedEvents(
+          this.#requests,
+          last,
+          signal,
+          () => (openedAt = performance.now())
+        )) {
           last = changed.etag
           yield changed
         }
+        if (wasGood()) patience.reset()
         await patience.wait(signal)
       } catch (error) {
         if (signal?.aborted || !(error instanceof ReportsIndexError) || !error.isPassing) throw error
+        if (wasGood()) patience.reset()
         await patience.wait(signal, (error.retryAfter ?? 0) * 1000)
       }
     }
@@ -135,12 +146,12 @@ export class ReportsIndexClient {
    * @throws ReportsIndexError
    */
   async rebuild(body: RebuildBody = {}, { signal }: Options = {}): Promise<BuildResult> {
-    return await this.#post('/rebuild', body, signal)
+    return await this.#post('/rebuild', body, { signal, timeoutMs: 0 })
   }
 
   /** Has the reports looked at without waiting; `rebuildTicket` tells how it goes. */
   async requestRebuild(body: RebuildBody = {}, { signal }: Options = {}): Promise<{ id: string }> {
-    return await this.#post('/rebuild?wait=false', body, signal)
+    return await this.#post('/rebuild?wait=false', body, { signal })
   }
 
   /** How a rebuild goes that was asked for without waiting. */
@@ -171,9 +182,9 @@ export class ReportsIndexClient {
     return await this.#requests.ask('/ready', { accept: [503], signal }, async (answer) => answer.ok)
   }
 
-  async #post<T>(path: string, body: RebuildBody, signal: AbortSignal | undefined): Promise<T> {
+  async #post<T>(path: string, body: RebuildBody, more: Asking): Promise<T> {
     const headers = { 'content-type': 'application/json' }
-    const asking = { method: 'POST' as const, headers, body: JSON.stringify(body), signal, timeoutMs: 0 }
+    const asking = { ...more, method: 'POST' as const, headers, body: JSON.stringify(body) }
     return await this.#requests.ask(path, asking, (answer) => answer.json() as Promise<T>)
   }
 
@@ -183,35 +194,6 @@ export class ReportsIndexClient {
     const [oldest] = this.#kept.keys()
     if (this.#kept.size > MOST_KEPT && oldest !== undefined) this.#kept.delete(oldest)
     return listed
-  }
-
-  /** One connection's events. */
-  async *#stream(since: string | undefined, signal: AbortSignal | undefined): AsyncGenerator<Changed> {
-    const silence = new AbortController()
-    const abort = () => silence.abort(signal?.reason)
-    const hush = () =>
-      silence.abort(new ReportsIndexError(0, 'RI_CLIENT_TIMEOUT', 'the stream of events fell silent'))
-    let timer = setTimeout(hush, SILENCE_MS)
-    const again = () => {
-      clearTimeout(timer)
-      timer = setTimeout(hush, SILENCE_MS)
-    }
-    signal?.addEventListener('abort', abort)
-    if (signal?.aborted) abort()
-    const headers = { accept: 'text/event-stream', ...(since !== undefined && { 'last-event-id': since }) }
-    try {
-      const asking = { headers, signal: silence.signal, timeoutMs: 0 }
-      const body = await this.#requests.ask('/reports-index/events', asking, async (answer) => answer.body)
-      if (!body) return
-      for await (const { event, data } of readEvents(chunksOf(body, silence.signal), again))
-        if (event === 'changed') yield JSON.parse(data) as Changed
-    } catch (cause) {
-      if (signal?.aborted) throw signal.reason
-      throw cause instanceof ReportsIndexError ? cause : unreachable(cause)
-    } finally {
-      clearTimeout(timer)
-      signal?.removeEventListener('abort', abort)
-    }
   }
 }
 

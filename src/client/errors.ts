@@ -23,9 +23,15 @@ export class ReportsIndexError extends Error {
   }
 }
 
+/** The error where an answer is none of this service: that of something else at its address. */
+export function badAnswer(status: number, what: string, cause?: unknown): ReportsIndexError {
+  return new ReportsIndexError(status, 'RI_CLIENT_BAD_ANSWER', what, undefined, cause)
+}
+
 /** The error where no answer came, or it broke off. */
 export function unreachable(cause: unknown): ReportsIndexError {
-  const message = `the service can not be reached: ${(cause as Error).message}`
+  const { message: told, cause: deeper } = cause as Error & { cause?: { code?: string } }
+  const message = `the service can not be reached: ${told}${deeper?.code ? ` (${deeper.code})` : ''}`
   return new ReportsIndexError(0, 'RI_CLIENT_UNREACHABLE', message, undefined, cause)
 }
 

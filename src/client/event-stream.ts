@@ -5,10 +5,14 @@ export interface ServerEvent {
   data: string
 }
 
+/** An event of ours has some two hundred. */
+const MOST_CHARACTERS = 1 << 20
+
 /**
  * Reads server-sent events (WHATWG HTML, 9.2.6): what is cut off at the end is no event.
  * @param chunks bytes, cut anywhere
  * @param onAnything is called for every chunk, comments too: the stream lives
+ * @throws SyntaxError where an event has no end
  */
 export async function* readEvents(
   chunks: AsyncIterable<Uint8Array>,
@@ -23,6 +27,7 @@ export async function* readEvents(
     const text = rest + decoder.decode(chunk, { stream: true })
     const lines = text.split(/\r\n|\n|\r(?!$)/)
     rest = lines.pop() ?? ''
+    if (rest.length + event.data.length > MOST_CHARACTERS) throw new SyntaxError('an event has no end')
     for (const line of lines) {
       if (line === '') {
         if (hasData) yield event

@@ -1,6 +1,8 @@
 /** The wait after the first failure, and the longest one, in milliseconds. */
 const FIRST_MS = 500
 const LONGEST_MS = 30_000
+/** What the service asks for is heeded up to so long, in milliseconds. */
+const MOST_ASKED_MS = 300_000
 
 /** Waits between tries: twice as long each time, and not in step with others. */
 export class Patience {
@@ -18,7 +20,7 @@ export class Patience {
   async wait(signal: AbortSignal | undefined, atLeastMs = 0): Promise<void> {
     const longest = Math.min(FIRST_MS * 2 ** this.#failures, LONGEST_MS)
     this.#failures = Math.min(this.#failures + 1, 16)
-    await sleep(Math.max(atLeastMs, longest * (0.5 + Math.random() / 2)), signal)
+    await sleep(Math.max(Math.min(atLeastMs, MOST_ASKED_MS), longest * (0.5 + Math.random() / 2)), signal)
   }
 }
 

@@ -1,4 +1,4 @@
-import { errorFrom, ReportsIndexError, unreachable } from './errors.js'
+import { badAnswer, errorFrom, ReportsIndexError, unreachable } from './errors.js'
 
 export interface ClientOptions {
   /** Where the service is, e.g. `http://127.0.0.1:3000`; in a browser a path will do. */
@@ -32,9 +32,11 @@ export class Requests {
   readonly #options: ClientOptions
   readonly #base: string
 
+  /** @throws TypeError where the base URL is none */
   constructor(options: ClientOptions) {
     this.#options = options
-    this.#base = options.baseUrl.replace(/\/+$/, '')
+    const { location } = globalThis as { location?: { href?: string } }
+    this.#base = new URL(options.baseUrl, location?.href).href.replace(/\/+$/, '')
   }
 
   /**
@@ -50,16 +52,17 @@ export class Requests {
     const timer = timeoutMs > 0 ? setTimeout(() => controller.abort(late), timeoutMs) : undefined
     if (signal?.aborted) abort()
     signal?.addEventListener('abort', abort)
+    let status = 0
     try {
       const answer = await this.#send(path, asking, controller.signal)
+      status = answer.status
       if (!answer.ok && !accept.includes(answer.status)) throw await errorFrom(answer)
       return await read(answer)
     } catch (cause) {
       if (signal?.aborted) throw signal.reason
       if (controller.signal.aborted) throw late
       if (cause instanceof ReportsIndexError) throw cause
-      if (cause instanceof SyntaxError)
-        throw new ReportsIndexError(0, 'RI_CLIENT_BAD_ANSWER', 'the answer is no JSON', undefined, cause)
+      if (cause instanceof SyntaxError) throw badAnswer(status, 'the answer is no JSON', cause)
       throw unreachable(cause)
     } finally {
       clearTimeout(timer)

@@ -3,7 +3,7 @@ import cors from '@fastify/cors'
 import type { FastifyInstance, onRequestHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { hostCheck, isFromFriend } from '../services/door.js'
-import { ForeignOrigin, NoHost, UnknownHost, UrlTooLong } from '../services/errors.js'
+import { BadEncoding, ForeignOrigin, NoHost, UnknownHost, UrlTooLong } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import '../services/decorators.js'
 
@@ -37,6 +37,8 @@ export default fp<{ settings: Settings }>(
     }
     fastify.addHook('onRequest', ({ url, routeOptions, headers }, _reply, done) => {
       if (url.length > MOST_URL) return done(new UrlTooLong(MOST_URL))
+      const garbled = url.includes('%') ? garbledIn(url) : undefined
+      if (garbled !== undefined) return done(new BadEncoding(garbled))
       if (routeOptions.config.access !== 'rebuild') return done()
       const { origin, host, 'sec-fetch-site': site } = headers as Record<string, string | undefined>
       const isFriend = isFromFriend({ origin, host, site }, corsOrigins)
@@ -65,4 +67,20 @@ function asking(fastify: FastifyInstance, token: string | undefined): onRequestH
     specCompliance: 'rfc6749' as const
   }
   return fastify.verifyBearerAuthFactory?.(options)
+}
+
+/** The first parameter of a URL that can not be decoded; the parser would take it as it stands. */
+function garbledIn(url: string): string | undefined {
+  const start = url.indexOf('?')
+  const pairs = start === -1 ? [] : url.slice(start + 1).split('&')
+  return pairs.find((pair) => !isDecodable(pair))?.split('=', 1)[0]
+}
+
+function isDecodable(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }

@@ -14,6 +14,7 @@ export default fp<MetricsPluginOptions>(
   async function metricsPlugin(fastify: FastifyInstance, { isProcessOurs }) {
     const metrics = new Metrics({
       version: fastify.reportsIndex.version,
+      baseNames: fastify.reportsIndex.settings.bases.map(({ name }) => name),
       health: () => healthOf(fastify),
       listing: () => fastify.reader.lastGood,
       streams: () => fastify.followers.size,

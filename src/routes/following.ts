@@ -77,16 +77,19 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   })
   const { config } = reading
 
+  const answerTo = async (since: string): Promise<Answer> => {
+    const changes = await history.changesSince(digestIn(since))
+    if (!changes) throw new TagGone(since)
+    return new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+  }
   const changesSince = async (
     request: FastifyRequest<{ Querystring: ChangesQuery }>,
     reply: FastifyReply
   ): Promise<FastifyReply> => {
     await reader.current()
     const { since } = request.query
-    const changes = await history.changesSince(digestIn(since))
-    if (!changes) throw new TagGone(since)
-    const question = `${changes.from} ${changes.to}`
-    const answer = kept.get(question) ?? new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+    const question = `${digestIn(since)} ${await history.latest()}`
+    const answer = kept.get(question) ?? (await answerTo(since))
     kept.set(question, answer)
     return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
   }
@@ -100,7 +103,6 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   )
 
   fastify.get('/reports-index/events', { schema: eventsSchema, config }, async (request, reply) => {
-    followers.checkRoom()
     const headers = {
       ...reply.getHeaders(),
       'content-type': 'text/event-stream; charset=utf-8',
@@ -109,11 +111,15 @@ export default async function following(fastify: FastifyInstance): Promise<void>
       // What is left open after a stream's end would keep a host from stopping.
       ...(request.raw.httpVersionMajor === 1 && { connection: 'close' })
     }
-    if (request.method === 'HEAD') return reply.headers(headers).send()
     // What is served may be old news: so who comes is told of the manifest as it is.
     await reader.refresh()
+    followers.checkRoom()
     reply.hijack()
     reply.raw.writeHead(200, headers as Record<string, string>)
+    if (request.method === 'HEAD') {
+      reply.raw.end()
+      return reply
+    }
     followers.add(reply.raw, request.headers['last-event-id'] as string | undefined)
     return reply
   })

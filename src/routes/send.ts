@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Answer } from '../services/answer.js'
-import { acceptsIdentity, type Coding, chooseCoding } from '../services/codings.js'
+import { acceptsIdentity, type Coding, chooseCoding, isBusy } from '../services/codings.js'
 import { NotAcceptable } from '../services/errors.js'
 import { namesEtag } from '../services/etag.js'
 
@@ -19,13 +19,15 @@ export function sendAnswer(
   headers: Record<string, string>
 ): FastifyReply | Promise<FastifyReply> {
   const vary = reply.getHeader('vary')
-  reply.headers(headers)
   reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
   const accept = asked['accept-encoding']
   const coding = chooseCoding(accept, answer.body.length)
   if (coding === undefined) throw new NotAcceptable()
+  reply.headers(headers)
   const etag = answer.etag(coding)
   if (namesEtag(asked['if-none-match'], etag)) return reply.header('etag', etag).code(304).send()
+  if (!answer.has(coding) && isBusy() && acceptsIdentity(accept))
+    return sendBytes(reply, answer, 'identity', answer.body)
   const bytes = answer.in(coding)
   if (!(bytes instanceof Promise)) return sendBytes(reply, answer, coding, bytes)
   return inTime(bytes, acceptsIdentity(accept)).then((made) =>

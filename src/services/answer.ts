@@ -26,6 +26,11 @@ export class Answer {
     return etag
   }
 
+  /** Whether the bytes in a coding are there, or on their way. */
+  has(coding: Coding): boolean {
+    return this.#coded.has(coding)
+  }
+
   /** The bytes in a coding; a promise while they are made. */
   in(coding: Coding): Buffer | Promise<Buffer> {
     this.#asked.add(coding)

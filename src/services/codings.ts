@@ -1,6 +1,7 @@
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import Negotiator from 'negotiator'
+import pLimit from 'p-limit'
 
 /** Content codings that answers are made in, the better first. */
 const codings = ['br', 'gzip'] as const
@@ -11,11 +12,29 @@ const LARGE = 1024
 /** Bytes up to which time is spent on a better coding. */
 const SMALL = 1 << 20
 
+/**
+ * So many codings are made at once, and so many wait: they share their threads with all file calls of the process, and a
+ * look at the manifest must not come late for them.
+ */
+const AT_ONCE = 2
+const MOST_WAITING = 16
+
+const inTurn = pLimit(AT_ONCE)
+
 const brotli = promisify(zlib.brotliCompress)
 const gzip = promisify(zlib.gzip)
 
 /** Encodes bytes, off the main thread. */
-export async function encode(body: Buffer, coding: 'br' | 'gzip'): Promise<Buffer> {
+export function encode(body: Buffer, coding: 'br' | 'gzip'): Promise<Buffer> {
+  return inTurn(() => encodeNow(body, coding))
+}
+
+/** Whether so many codings wait already that one more would come late. */
+export function isBusy(): boolean {
+  return inTurn.pendingCount >= MOST_WAITING
+}
+
+async function encodeNow(body: Buffer, coding: 'br' | 'gzip'): Promise<Buffer> {
   if (coding === 'gzip') return await gzip(body)
   const { BROTLI_PARAM_QUALITY, BROTLI_PARAM_SIZE_HINT } = zlib.constants
   const quality = body.length < SMALL ? 9 : 5
@@ -53,7 +72,9 @@ const read = new Map<string, Coding[]>()
 function acceptedIn(header: string): Coding[] {
   const known = read.get(header)
   if (known) return known
-  const negotiator: Chooser = new Negotiator({ headers: { 'accept-encoding': header } })
+  const negotiator: Chooser = new Negotiator({
+    headers: { 'accept-encoding': header.replace(/\bx-gzip\b/gi, 'gzip') }
+  })
   const offered = [...codings, 'identity']
   const accepted = negotiator.encodings(offered, { preferred: offered }) as Coding[]
   if (read.size >= MOST_READ) read.clear()

@@ -1,4 +1,4 @@
-import { parseDate } from './date.js'
+import { isMoment, parseDate } from './date.js'
 import { digestOf } from './etag.js'
 import type { Position } from './order.js'
 
@@ -30,6 +30,6 @@ export function decodeCursor(text: string): Cursor | undefined {
   if (parts.length !== 6) return undefined
   const [etag, filter, date, mtime, base, rel] = parts as [string, string, string, string, string, string]
   const cursor = { etag, filter, after: { date, mtime, base, rel } }
-  const isWhole = /^[0-9a-f]{64}$/.test(etag) && parseDate(date) === date && parseDate(mtime) === mtime && rel
+  const isWhole = /^[0-9a-f]{64}$/.test(etag) && parseDate(date) === date && isMoment(mtime) && rel
   return isWhole && encodeCursor(cursor) === text ? cursor : undefined
 }

@@ -40,6 +40,11 @@ export function parseDate(text: string): string | undefined {
   return utcYear < 1 || utcYear > 9999 ? undefined : moment.toISOString()
 }
 
+/** Whether a moment as it stands in entries and manifests (UTC, milliseconds) is one that there is. */
+export function isMoment(text: string): boolean {
+  return text.length > 10 && parseDate(text) === text
+}
+
 /** The first valid date that stands in a file's name with no digit beside it, as `YYYY-MM-DD`. */
 export function dateInName(name: string): string | undefined {
   for (const found of datesInName(name)) return found.day

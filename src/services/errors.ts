@@ -54,6 +54,11 @@ export const NotAcceptable = createError(
   'Accept-Encoding refuses all that there is: br, gzip, and no coding at all',
   406
 )
+export const BadEncoding = createError(
+  'RI_ERR_BAD_ENCODING',
+  'the parameter "%s" is not percent-encoded UTF-8',
+  400
+)
 export const Busy = createError('RI_ERR_BUSY', 'too much waits already: %s', 503)
 export const Stopping = createError('RI_ERR_STOPPING', 'the service is stopping', 503)
 export const NoListing = createError('RI_ERR_NO_LISTING', 'there is no listing yet: %s', 503)

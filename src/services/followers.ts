@@ -10,6 +10,11 @@ const COMMENT_MS = 10_000
 const GAP_MS = 100
 /** A client that leaves so much unread is dropped, in bytes; or anything, from one comment to the next. */
 const MOST_UNREAD = 16_384
+/**
+ * A stream ends after so long, or half of it, in milliseconds; who follows comes again and is told nothing that it knows.
+ * Kernels take megabytes for a client that does not read, so that is all that frees the places of some.
+ */
+const LIFE_MS = 30 * 60_000
 
 /** The end of a connection that events are written to. */
 export interface EventStream {
@@ -18,7 +23,8 @@ export interface EventStream {
   readonly writableLength: number
   end(): unknown
   destroy(): unknown
-  on(event: 'close', listener: () => void): unknown
+  readonly destroyed: boolean
+  on(event: 'close' | 'error', listener: () => void): unknown
 }
 
 interface Follower {
@@ -27,6 +33,8 @@ interface Follower {
   told: string | undefined
   /** Whether there was something unread at the last comment. */
   lags: boolean
+  /** By the clock that never goes back, in milliseconds. */
+  endsAt: number
 }
 
 /** Who follows the listing by server-sent events. */
@@ -57,14 +65,14 @@ export class Followers {
     const follower = {
       stream,
       told: lastEventId === undefined ? undefined : digestIn(lastEventId),
-      lags: false
+      lags: false,
+      endsAt: performance.now() + LIFE_MS * (0.5 + Math.random() / 2)
     }
-    if (this.#stopped) {
-      stream.end()
-      return
-    }
-    this.#followers.add(follower)
+    stream.on('error', () => {}) // it is closed then
     stream.on('close', () => this.#remove(follower))
+    if (this.#stopped) stream.end()
+    if (this.#stopped || stream.destroyed) return // who has gone already is not told of again
+    this.#followers.add(follower)
     stream.write(': the listing of reports-index\n\n')
     this.#comments ??= setInterval(() => this.#comment(), COMMENT_MS)
     this.#tell(follower)
@@ -73,7 +81,7 @@ export class Followers {
   /** A listing is served from now on. */
   changed({ etag, count }: Pick<Snapshot, 'etag' | 'count'>): void {
     this.#listing = { etag, count }
-    if (this.#gap) return
+    if (this.#gap || this.#stopped) return
     this.#tellAll()
     this.#gap = setTimeout(() => {
       this.#gap = undefined
@@ -86,7 +94,13 @@ export class Followers {
   stop(): void {
     this.#stopped = true
     clearTimeout(this.#gap)
-    for (const { stream } of this.#followers) stream.end()
+    clearInterval(this.#comments)
+    // Who does not read would not see the end either.
+    for (const { stream } of this.#followers) {
+      if (stream.writableLength > 0) stream.destroy()
+      else stream.end()
+    }
+    this.#followers.clear()
   }
 
   #remove(follower: Follower): void {
@@ -113,9 +127,15 @@ export class Followers {
     for (const follower of this.#followers) {
       const isUnread = follower.stream.writableLength > 0
       if (isUnread && follower.lags) follower.stream.destroy()
+      else if (performance.now() > follower.endsAt) this.#end(follower)
       else this.#write(follower, ':\n\n')
       follower.lags = isUnread
     }
+  }
+
+  #end(follower: Follower): void {
+    this.#remove(follower)
+    follower.stream.end()
   }
 
   #write({ stream }: Follower, text: string): void {

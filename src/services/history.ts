@@ -1,3 +1,5 @@
+import { promisify } from 'node:util'
+import { gunzip as gunzipBytes, gzip as gzipBytes } from 'node:zlib'
 import type { Changes } from '../schemas/changes.js'
 import type { Entry } from '../schemas/entry.js'
 import { type Difference, differences } from './differences.js'
@@ -8,9 +10,14 @@ import { inSlices } from './slices.js'
 
 /** So many listings are known at least. */
 const LEAST_LISTINGS = 64
-/** More of them are, up to so many, while what is kept of them has no more characters than this. */
+/** More of them are, up to so many, while what is kept of them is no more than this, in bytes or characters. */
 const MOST_LISTINGS = 1024
-const MOST_CHARACTERS = 16 << 20
+const MOST_KEPT = 16 << 20
+/** From so many characters on, a step is not kept as its lines, but as the listing before it, compressed. */
+const LARGE_STEP = 256 << 10
+
+const gzip = promisify(gzipBytes)
+const gunzip = promisify(gunzipBytes)
 
 /** What became of one report between two listings: its lines, undefined where it is in none. */
 interface Change {
@@ -18,11 +25,23 @@ interface Change {
   after: string | undefined
 }
 
-/** What leads from one listing to the next; reports by base and rel. */
+/** Reports by base and rel. */
+type ChangeMap = Map<string, Change>
+
+/** What leads from one listing to the next: what changed, or, where that is much, the whole listing before it. */
 interface Step {
   from: string
-  changes: Map<string, Change>
-  characters: number
+  changes?: ChangeMap
+  /** Compressed. */
+  before?: Buffer
+  size: number
+}
+
+/** Some of the steps, in a row, and the listing that the last one leads to. */
+interface Way {
+  steps: Step[]
+  /** Its body; undefined where it is not kept. */
+  end: Buffer | undefined
 }
 
 /** One report that is another one than it was. */
@@ -36,10 +55,26 @@ export class History {
   readonly #steps: Step[] = []
   #last: Snapshot | undefined
   #noting: Promise<void> = Promise.resolve()
+  readonly #largeStep: number
+
+  /** @param largeStep characters of changes from which the whole listing is kept instead */
+  constructor(largeStep = LARGE_STEP) {
+    this.#largeStep = largeStep
+  }
 
   /** Takes note of a listing that is served from now on. */
   note(snapshot: Snapshot): void {
     this.#noting = this.#noting.then(() => this.#append(snapshot))
+  }
+
+  /** The digest of the last listing, once all of them are taken note of. */
+  async latest(): Promise<string | undefined> {
+    let noting: Promise<void>
+    do {
+      noting = this.#noting
+      await noting
+    } while (noting !== this.#noting)
+    return this.#last?.etag
   }
 
   /**
@@ -48,77 +83,109 @@ export class History {
    * @returns undefined where that is not known any more
    */
   async changesSince(since: string): Promise<Changes | undefined> {
-    await this.#settled()
-    const to = this.#last?.etag
-    const changes = to === undefined ? undefined : this.#between(since, to)
+    const to = await this.latest()
+    const way = to === undefined ? undefined : this.#way(since, to)
+    const changes = way && (await follow(way))
     return to === undefined || !changes ? undefined : await inSlices(describe(since, to, changes))
   }
 
-  /** Every report that is another one in a new listing than in an old one; undefined where one of them is not known. */
+  /** Every report that is another one in a new listing than in an old one; undefined where that is not known. */
   async changed(from: string, to: string): Promise<Changed[] | undefined> {
-    await this.#settled()
-    const changes = this.#between(from, to)
+    await this.latest()
+    const way = this.#way(from, to)
+    const changes = way && (await follow(way))
     return changes && (await inSlices(parse(changes.values())))
-  }
-
-  async #settled(): Promise<void> {
-    let noting: Promise<void>
-    do {
-      noting = this.#noting
-      await noting
-    } while (noting !== this.#noting)
   }
 
   async #append(snapshot: Snapshot): Promise<void> {
     const from = this.#last
-    this.#last = snapshot
-    if (!from || from.etag === snapshot.etag) return
+    if (!from || from.etag === snapshot.etag) {
+      this.#last = snapshot
+      return
+    }
     try {
-      this.#steps.push(stepFrom(from.etag, await inSlices(differences(from.body, snapshot.body))))
+      this.#steps.push(
+        await stepFrom(from, await inSlices(differences(from.body, snapshot.body)), this.#largeStep)
+      )
     } catch {
       this.#steps.length = 0 // lines that are no entries: nothing can be said of what was before
     }
+    this.#last = snapshot
     this.#forget()
   }
 
   #forget(): void {
-    let characters = this.#steps.reduce((total, step) => total + step.characters, 0)
+    let kept = this.#steps.reduce((total, { size }) => total + size, 0)
     // The last listing is known beside those that steps lead from.
-    while (
-      this.#steps.length >= MOST_LISTINGS ||
-      (this.#steps.length >= LEAST_LISTINGS && characters > MOST_CHARACTERS)
-    )
-      characters -= this.#steps.shift()?.characters ?? 0
+    while (this.#steps.length >= MOST_LISTINGS || (this.#steps.length >= LEAST_LISTINGS && kept > MOST_KEPT))
+      kept -= this.#steps.shift()?.size ?? 0
   }
 
   /** Where a listing comes again, the later one is meant: less has changed since. */
-  #between(from: string, to: string): Map<string, Change> | undefined {
+  #way(from: string, to: string): Way | undefined {
     const listings = [...this.#steps.map((step) => step.from), this.#last?.etag]
     const end = listings.lastIndexOf(to)
     const start = end === -1 ? -1 : listings.lastIndexOf(from, end)
     if (start === -1) return undefined
-    const all = new Map<string, Change>()
-    for (const { changes } of this.#steps.slice(start, end)) {
-      for (const [key, { before, after }] of changes) {
-        const earlier = all.get(key)
-        all.set(key, { before: earlier ? earlier.before : before, after })
-      }
-    }
-    for (const [key, { before, after }] of all) if (before === after) all.delete(key)
-    return all
+    const isLast = end === this.#steps.length
+    return { steps: this.#steps.slice(start, end), end: isLast ? this.#last?.body : undefined }
   }
 }
 
-function stepFrom(from: string, { gone, come }: Difference): Step {
-  const changes = new Map<string, Change>()
-  let characters = 0
-  for (const { entry, line } of gone) changes.set(keyOf(entry), { before: line, after: undefined })
+async function stepFrom(from: Snapshot, { gone, come }: Difference, large: number): Promise<Step> {
+  const size = [...gone, ...come].reduce((total, { line }) => total + line.length, 0)
+  if (size >= large) {
+    const before = await gzip(from.body, { level: 3 })
+    return { from: from.etag, before, size: before.length }
+  }
+  const changes = await inSlices(mapOf({ gone, come }))
+  return { from: from.etag, changes, size }
+}
+
+function* mapOf({ gone, come }: Difference): Generator<void, ChangeMap> {
+  const changes: ChangeMap = new Map()
+  for (const { entry, line } of gone) {
+    changes.set(keyOf(entry), { before: line, after: undefined })
+    yield
+  }
   for (const { entry, line } of come) {
     const key = keyOf(entry)
     changes.set(key, { before: changes.get(key)?.before, after: line })
+    yield
   }
-  for (const { before = '', after = '' } of changes.values()) characters += before.length + after.length
-  return { from, changes, characters }
+  return changes
+}
+
+/** What changed on a way. From the first large step on, the listing before that is compared with the one at the end. */
+async function follow({ steps, end }: Way): Promise<ChangeMap | undefined> {
+  const all: ChangeMap = new Map()
+  for (const { changes, before } of steps) {
+    if (changes) {
+      await inSlices(addTo(all, changes))
+      continue
+    }
+    if (!end || !before) return undefined
+    const rest = await inSlices(differences(await gunzip(before), end))
+    await inSlices(addTo(all, await inSlices(mapOf(rest))))
+    break
+  }
+  await inSlices(dropSame(all))
+  return all
+}
+
+function* addTo(all: ChangeMap, changes: ChangeMap): Generator<void, void> {
+  for (const [key, { before, after }] of changes) {
+    const earlier = all.get(key)
+    all.set(key, { before: earlier ? earlier.before : before, after })
+    yield
+  }
+}
+
+function* dropSame(all: ChangeMap): Generator<void, void> {
+  for (const [key, { before, after }] of all) {
+    if (before === after) all.delete(key)
+    yield
+  }
 }
 
 function keyOf({ base, rel }: Pick<Entry, 'base' | 'rel'>): string {
@@ -135,7 +202,7 @@ function* parse(changes: Iterable<Change>): Generator<void, Changed[]> {
   return changed
 }
 
-function* describe(from: string, to: string, changes: Map<string, Change>): Generator<void, Changes> {
+function* describe(from: string, to: string, changes: ChangeMap): Generator<void, Changes> {
   const upserted: Entry[] = []
   const removed: Changes['removed'] = []
   for (const { before, after } of yield* parse(changes.values())) {
@@ -144,6 +211,7 @@ function* describe(from: string, to: string, changes: Map<string, Change>): Gene
   }
   yield
   upserted.sort(compareEntries)
+  yield
   removed.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
   return { from, to, upserted, removed }
 }

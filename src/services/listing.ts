@@ -39,9 +39,8 @@ export function filterKey({ base, type, q, from, to }: Filter): string | undefin
 }
 
 function wordsIn(q: string | undefined): string[] {
-  return foldCase(q ?? '')
-    .split(/\p{White_Space}+/u)
-    .filter((word) => word !== '')
+  const words = foldCase(q ?? '').split(/\p{White_Space}+/u)
+  return [...new Set(words)].filter((word) => word !== '').toSorted()
 }
 
 function hasWords(searchable: Searchable, words: readonly string[]): boolean {
@@ -52,8 +51,8 @@ function hasWords(searchable: Searchable, words: readonly string[]): boolean {
   return words.every((word) => folded.includes(word))
 }
 
-// Upper case first: it makes one of letters that lower case alone keeps apart (ß and ss). Lower case makes another sigma
-// where a word ends, and a part of a word ends elsewhere.
+// Upper case between: it makes one of letters that lower case alone keeps apart (ß and ss), and takes the capital ẞ for itself.
+// Lower case makes another sigma where a word ends, and a part of a word ends elsewhere.
 function foldCase(text: string): string {
-  return text.toUpperCase().toLowerCase().replaceAll('ς', 'σ')
+  return text.toLowerCase().toUpperCase().toLowerCase().replaceAll('ς', 'σ')
 }

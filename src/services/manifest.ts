@@ -1,7 +1,9 @@
 import { Value } from '@sinclair/typebox/value'
-import type { Warning } from '../schemas/entry.js'
+import type { Entry, Warning } from '../schemas/entry.js'
 import { type BaseCount, MANIFEST_VERSION, Manifest, ManifestHead } from '../schemas/manifest.js'
+import { isMoment, parseDate } from './date.js'
 import { digestOf } from './etag.js'
+import { compareEntries } from './order.js'
 import { type Tracked, track } from './tracked.js'
 
 /*
@@ -118,6 +120,7 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
     | (ManifestHead & { rules?: unknown; listingBytes?: unknown })
     | undefined
   if (start < 1 || bytes[start - 1] !== 0x2c || !head || !Value.Check(ManifestHead, head)) return undefined
+  if (!isMoment(head.generatedAt)) return undefined
   const end = start + Number(head.listingBytes)
   const seal = bytes.length - SEAL_LINE_BYTES
   if (!(end > start + 2 && end <= seal) || bytes[end - 2] !== 0x2c || bytes[end - 1] !== 0x0a)
@@ -155,9 +158,26 @@ function openForeign(bytes: Buffer): OpenedManifest | undefined {
   const manifest = parse(bytes.toString('utf8'))
   if (OWN_KEYS.some((key) => Object.hasOwn(manifest ?? {}, key))) return undefined
   if (!Value.Check(Manifest, manifest) || manifest.count !== manifest.reports.length) return undefined
+  if (!isMoment(manifest.generatedAt) || !isListing(manifest.reports)) return undefined
   const entries = manifest.reports.map((entry) => track(entry, '', true, []))
   const { snapshot } = encodeManifest(entries, manifest.bases, () => manifest.generatedAt)
   return snapshot.etag === manifest.etag ? { snapshot, state: Buffer.alloc(0) } : undefined
+}
+
+/** Whether these are entries in the listing's order, each report once, that pages can lead through. */
+function isListing(entries: readonly Entry[]): boolean {
+  const names = new Set(entries.map(({ base, rel }) => `${base}\0${rel}`))
+  return (
+    names.size === entries.length &&
+    entries.every(
+      (entry, index) =>
+        parseDate(entry.date) === entry.date &&
+        isMoment(entry.mtime) &&
+        entry.rel.isWellFormed() &&
+        !entry.rel.includes('\0') &&
+        (index === 0 || compareEntries(entries[index - 1] as Entry, entry) < 0)
+    )
+  )
 }
 
 /** The tracked entries of an opened manifest, in the listing's order; without stamps where it carries no state. */

@@ -14,9 +14,15 @@ const BUILD_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 const BASE_STATES = ['ok', 'pending', 'unavailable', 'suspect'] as const
 const MANIFEST_STATES = ['ok', 'missing', 'corrupt', 'unreadable', 'late'] as const
 
+/** Methods that have series of their own: anyone can send any. */
+const METHODS = ['GET', 'HEAD', 'POST', 'OPTIONS']
+const MODES: Job['mode'][] = ['paths', 'incremental', 'full']
+const RESULTS = ['done', 'done_elsewhere', 'not_written', 'failed']
+
 /** What is asked for at every scrape. */
 export interface MetricsPorts {
   version: string
+  baseNames: readonly string[]
   /** As health tells it, from memory. */
   health(): Health
   listing(): Snapshot | undefined
@@ -70,6 +76,10 @@ export class Metrics {
   constructor(ports: MetricsPorts) {
     if (ports.isProcessOurs) collectDefaultMetrics({ register: this.#registry })
     this.#gauge('info', 'Which version this is', ['version'], (set) => set(1, { version: ports.version }))
+    // What has not happened yet is told as 0, so that its first time is seen as an increase.
+    for (const mode of MODES) for (const result of RESULTS) this.#builds.inc({ mode, result }, 0)
+    for (const base of ports.baseNames)
+      for (const counter of [this.#folders, this.#files, this.#reads]) counter.inc({ base }, 0)
     this.#gaugeListing(ports)
     this.#gaugeManifest(ports)
     this.#gaugeBases(ports)
@@ -90,7 +100,7 @@ export class Metrics {
    * @param bytes of its body
    */
   answered(method: string, route: string, status: number, seconds: number, bytes: number): void {
-    const labels = { method, route, status_code: status }
+    const labels = { method: METHODS.includes(method) ? method : 'other', route, status_code: status }
     this.#requests.observe(labels, seconds)
     this.#sizes.observe(labels, bytes)
   }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import pLimit from 'p-limit'
 import type { ListingQuery } from '../schemas/listing.js'
 import { Answer } from './answer.js'
 import { type Cursor, decodeCursor, encodeCursor, filterMark } from './cursor.js'
@@ -12,8 +13,13 @@ import type { Snapshot } from './manifest.js'
 import { compareEntries, type Position } from './order.js'
 import { inSlices } from './slices.js'
 
-/** Answers to so many queries are kept for a listing, in bytes of their bodies. */
+/** Answers to queries are kept for a listing up to so many bytes, with their codings and their questions. */
 const MOST_KEPT = 32 << 20
+const MOST_ANSWERS = 1000
+/** So many answers are made at once. */
+const AT_ONCE = 4
+
+const inTurn = pLimit(AT_ONCE)
 
 /** What is made of one listing, once, when it is first filtered. */
 interface Shelf {
@@ -50,7 +56,7 @@ export class Pages {
     const question = JSON.stringify([key, limit, cursor])
     const known = shelf.answers.get(question) ?? shelf.making.get(question)
     if (known) return await known
-    const making = this.#make(snapshot, shelf, filter, limit, from, filterMark(key))
+    const making = inTurn(() => this.#make(snapshot, shelf, filter, limit, from, filterMark(key)))
     shelf.making.set(question, making)
     try {
       const answer = await making
@@ -67,7 +73,11 @@ export class Pages {
       shelf = {
         whole: new Answer(snapshot.body, snapshot.etag),
         searchables: [],
-        answers: new LRUCache({ maxSize: MOST_KEPT, sizeCalculation: ({ body }) => body.length + 1 }),
+        answers: new LRUCache({
+          max: MOST_ANSWERS,
+          maxSize: MOST_KEPT,
+          sizeCalculation: ({ body }, question) => Math.round(body.length * 1.4) + question.length * 2 + 1024
+        }),
         making: new Map()
       }
       this.#shelves.set(snapshot, shelf)

@@ -1,5 +1,6 @@
 import { Value } from '@sinclair/typebox/value'
 import { Status } from '../schemas/manifest.js'
+import { isMoment } from './date.js'
 
 /** Where the companion of a manifest lies: `NAME.status.json` for `NAME.json`. */
 export function statusPathOf(manifestPath: string): string {
@@ -10,8 +11,13 @@ export function statusPathOf(manifestPath: string): string {
 export function readStatus(text: string): Status | undefined {
   try {
     const status: unknown = JSON.parse(text)
-    return Value.Check(Status, status) ? status : undefined
+    return Value.Check(Status, status) && momentsIn(status).every(isMoment) ? status : undefined
   } catch {
     return undefined
   }
+}
+
+function momentsIn({ startedAt, checkedAt, bases, doubts = [] }: Status): string[] {
+  const scanned = bases.map(({ scannedAt }) => scannedAt ?? checkedAt)
+  return [startedAt, checkedAt, ...scanned, ...doubts.map(({ since }) => since)]
 }

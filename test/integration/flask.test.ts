@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import fs from 'node:fs'
+import http from 'node:http'
 import net from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { packageRoot } from '../../src/wiring.js'
-import { plant, Service, scratch, until } from '../support.js'
+import { plant, run, Service, scratch, until } from '../support.js'
 
 const EXAMPLE = join(packageRoot, 'examples/flask-dashboard')
 
@@ -103,6 +104,54 @@ t.test('a Flask dashboard is never stale, and outlives the service', { skip }, a
     t.equal(source, 'kept', 'a manifest that does not match its digest is not believed')
     t.match(text, 'New 9')
   }
+})
+
+/** What may answer in the service's place. */
+const STRANGERS: [string, (answer: http.ServerResponse) => void][] = [
+  [
+    'an answer that breaks off',
+    (answer) => {
+      answer.writeHead(200, { 'content-length': 1000, etag: '"x"' }).write('{"total":')
+      setTimeout(() => answer.destroy(), 20)
+    }
+  ],
+  ['no HTTP', (answer) => answer.socket?.end('hello\r\n\r\n')],
+  ['another JSON', (answer) => answer.writeHead(200, { etag: '"x"' }).end('{"reports":[]}')],
+  ['JSON without a tag', (answer) => answer.end('{"reports":[1]}')],
+  ['deep JSON', (answer) => answer.writeHead(200, { etag: '"x"' }).end('['.repeat(200_000))],
+  ['a page', (answer) => answer.end('<h1>Welcome</h1>')],
+  ['an error', (answer) => answer.writeHead(500).end('{}')],
+  ['a redirect to a file', (answer) => answer.writeHead(302, { location: 'file:///etc/passwd' }).end()],
+  [
+    'drops',
+    (answer) => {
+      answer.writeHead(200, { etag: '"x"' })
+      const timer = setInterval(() => answer.write(' '), 100)
+      answer.on('close', () => clearInterval(timer))
+    }
+  ]
+]
+
+t.test('whatever answers in the place of the service, the manifest is read instead', { skip }, async (t) => {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const manifest = join(folder, 'm.json')
+  t.equal((await run(['build', '--base', `a=${folder}/a`, '--manifest', manifest])).code, 0)
+  let stranger = STRANGERS[0]?.[1] as (answer: http.ServerResponse) => void
+  const server = http.createServer((_request, answer) => stranger(answer))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const url = `http://127.0.0.1:${(server.address() as net.AddressInfo).port}`
+  const page = await dashboard(t, { REPORTS_INDEX_URL: url, REPORTS_INDEX_MANIFEST: manifest })
+  for (const [name, answer] of STRANGERS) {
+    stranger = answer
+    t.match(await page(), { status: 200, source: 'manifest', text: /One/ }, name)
+  }
+  fs.rmSync(manifest)
+  execFileSync('mkfifo', [manifest])
+  t.match(await page(), { status: 200, source: 'kept' }, 'a FIFO is not waited for')
 })
 
 t.test('without any listing the dashboard says so', { skip }, async (t) => {

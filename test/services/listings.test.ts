@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { withChanges } from '../../src/client/index.js'
@@ -9,7 +10,7 @@ import { decodeCursor, encodeCursor } from '../../src/services/cursor.js'
 import { differences } from '../../src/services/differences.js'
 import { History } from '../../src/services/history.js'
 import { filterEntries, filterKey } from '../../src/services/listing.js'
-import { encodeManifest, type Snapshot } from '../../src/services/manifest.js'
+import { encodeManifest, openManifest, type Snapshot } from '../../src/services/manifest.js'
 import { compareEntries } from '../../src/services/order.js'
 import { Pages } from '../../src/services/pages.js'
 import { inSlices } from '../../src/services/slices.js'
@@ -53,23 +54,28 @@ const anEntry = fc
 const aListing = fc.uniqueArray(anEntry, { selector: ({ base, rel }) => `${base}/${rel}`, maxLength: 12 })
 
 t.test('old listing + changes = new listing, from every listing that is known', async (t) => {
-  await holds(t, fc.array(aListing, { minLength: 1, maxLength: 8 }), 300, async (listings) => {
-    const history = new History()
-    const snapshots = listings.map(snapshotOf)
-    for (const snapshot of snapshots) history.note(snapshot)
-    const last = snapshots.at(-1) as Snapshot
-    for (const old of snapshots) {
-      const changes = await history.changesSince(old.etag)
-      if (changes?.from !== old.etag || changes.to !== last.etag) return false
-      const made = withChanges(parsed(old).reports, changes)
-      if (snapshotOf(made).etag !== last.etag) return false
-      if (old.etag === last.etag && changes.upserted.length + changes.removed.length > 0) return false
-      const isSame = (one: Entry) =>
-        parsed(old).reports.some((each) => JSON.stringify(each) === JSON.stringify(one))
-      if (changes.upserted.some(isSame)) return false
+  await holds(
+    t,
+    fc.tuple(fc.array(aListing, { minLength: 1, maxLength: 8 }), fc.constantFrom(0, 300, 1e9)),
+    300,
+    async ([listings, largeStep]) => {
+      const history = new History(largeStep)
+      const snapshots = listings.map(snapshotOf)
+      for (const snapshot of snapshots) history.note(snapshot)
+      const last = snapshots.at(-1) as Snapshot
+      for (const old of snapshots) {
+        const changes = await history.changesSince(old.etag)
+        if (changes?.from !== old.etag || changes.to !== last.etag) return false
+        const made = withChanges(parsed(old).reports, changes)
+        if (snapshotOf(made).etag !== last.etag) return false
+        if (old.etag === last.etag && changes.upserted.length + changes.removed.length > 0) return false
+        const isSame = (one: Entry) =>
+          parsed(old).reports.some((each) => JSON.stringify(each) === JSON.stringify(one))
+        if (changes.upserted.some(isSame)) return false
+      }
+      return true
     }
-    return true
-  })
+  )
 })
 
 t.test('a difference is found whatever lines are equal around it', async (t) => {
@@ -104,7 +110,7 @@ t.test('one change in a large listing costs a look at one line', async (t) => {
 
 t.test('a listing is forgotten after 64 others, and not sooner', async (t) => {
   const history = new History()
-  const large = 'x'.repeat(300_000)
+  const large = randomBytes(450_000).toString('base64')
   const snapshots = Array.from({ length: 66 }, (_, i) =>
     snapshotOf([entry('a', `${i}`, { title: `${i}${large}` })])
   )
@@ -267,6 +273,13 @@ t.test('words are looked for in title and rel, in any case', async (t) => {
     t.equal(filterEntries([straße], { q }).length, 1, q)
   for (const q of ['gasse', 'die gasse', 'οδοςx']) t.equal(filterEntries([straße], { q }).length, 0, q)
   t.equal(filterKey({ q: 'A b', type: ['x', 'y'] }), filterKey({ q: ' a  B ', type: ['y', 'x', 'y'] }))
+  t.equal(filterKey({ q: 'a b a' }), filterKey({ q: 'B A' }), 'words count once, in any order')
+  for (const q of ['STRAẞE', 'ẞ', 'ß', 'SS'])
+    t.equal(
+      filterEntries([entry('a', 'Straẞe'), entry('a', 'straße'), entry('a', 'Strasse')], { q }).length,
+      3,
+      q
+    )
   t.not(filterKey({ q: 'a b' }), filterKey({ q: 'b' }))
   t.equal(filterKey({ q: ' ' }), undefined)
 })
@@ -344,4 +357,59 @@ t.test('a coding is made once; for a new listing those at once that were asked o
   three.prepareLike(untouched)
   t.ok(three.in('br') instanceof Promise, 'what nobody asked for is not made')
   t.equal(new Set([one.etag('gzip'), one.etag('br'), one.etag('identity'), two.etag('gzip')]).size, 4)
+})
+
+t.test('much work at once keeps others waiting no longer than a little', async (t) => {
+  function* spin(ms: number): Generator<void, string> {
+    const end = performance.now() + ms
+    while (performance.now() < end) yield
+    return 'done'
+  }
+  let longest = 0
+  let last = performance.now()
+  const state = { isOver: false }
+  const watch = async () => {
+    while (!state.isOver) {
+      await new Promise(setImmediate)
+      longest = Math.max(longest, performance.now() - last)
+      last = performance.now()
+    }
+  }
+  const watching = watch()
+  const works = Array.from({ length: 50 }, () => inSlices(spin(20)))
+  const failing = inSlices(
+    (function* (): Generator<void, string> {
+      yield
+      throw new Error('no')
+    })()
+  )
+  await t.rejects(failing, { message: 'no' })
+  t.strictSame(new Set(await Promise.all(works)), new Set(['done']))
+  state.isOver = true
+  await watching
+  t.ok(longest < 200, `${longest} ms`)
+})
+
+t.test('a manifest of another program has to be one that pages can lead through', async (t) => {
+  const good = [entry('a', '1'), entry('a', '2')]
+  const manifestOf = (reports: Entry[], generatedAt = NOW) => {
+    const tracked = reports.map((each) => track(each, '', false, []))
+    const { etag } = encodeManifest(tracked, [], () => generatedAt).snapshot
+    return Buffer.from(
+      JSON.stringify({ version: 1, etag, generatedAt, count: reports.length, bases: [], reports })
+    )
+  }
+  t.ok(openManifest(manifestOf(good)))
+  const [one, two] = good as [Entry, Entry]
+  for (const [what, reports] of Object.entries({
+    'another order': [two, one],
+    'a report twice': [one, one, two],
+    'a report twice, apart': [one, two, { ...one, date: '2026-01-01' }],
+    'no such day': [{ ...one, date: '2026-13-45' }],
+    'no such moment': [{ ...one, mtime: '2026-01-01T99:00:00.000Z' }],
+    'half a character': [{ ...one, rel: '\ud800a' }],
+    'NUL in a path': [{ ...one, rel: 'a\0b' }]
+  }))
+    t.equal(openManifest(manifestOf(reports)), undefined, what)
+  t.equal(openManifest(manifestOf(good, '2026-99-99T99:99:99.999Z')), undefined, 'written at no time')
 })

@@ -1,6 +1,8 @@
+import { pbkdf2 } from 'node:crypto'
 import fs from 'node:fs'
 import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { manifestView } from '../../src/services/io/manifest-view.js'
 import { encodeManifest } from '../../src/services/manifest.js'
@@ -324,4 +326,21 @@ t.test('connections that are read in one turn share a look, and nobody else does
   fs.writeFileSync(`${path}.new`, manifestOf('Four'))
   fs.renameSync(`${path}.new`, path)
   t.notOk(view.isCurrent(two), 'the next turn')
+})
+
+t.test('a late look on a local disk is made good', async (t) => {
+  const { view, put } = stage(t, true, 30)
+  put(manifestOf('One'))
+  await view.look()
+  put(manifestOf('Two'))
+  // All threads that do file calls have other work.
+  const busy = Array.from({ length: 4 }, () => promisify(pbkdf2)('a', 'b', 400_000, 64, 'sha512'))
+  t.match((await view.look()).seen, { state: 'late' })
+  t.ok(view.isCurrent(), 'nothing more is known')
+  await Promise.all(busy)
+  await until(() => !view.isCurrent())
+  const { seen } = await view.look()
+  t.match(seen, { state: 'ok' })
+  t.match(seen.state === 'ok' && seen.snapshot.body.toString(), /Two/)
+  t.ok(view.isCurrent())
 })

@@ -48,6 +48,8 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   let wasRemote = false
   let lookedAt: LookedAt = { stamp: '', statusStamp: '' }
   let seen: Seen = late
+  /** What the last look told: what a late one found is still to be told when it has come. */
+  let told: Seen | undefined
   let status: Status | undefined
   let pending: Promise<boolean> | undefined
   let isLate = false
@@ -118,7 +120,7 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
     if (at - settledAt > PLACE_MS || lookedAt.stamp === MISSING || folder.hasChanged) settle()
     if (isLate) return true // nothing new can be told
     if (hasFallen()) return seen === fallen
-    return where.local && isAsSeen(at)
+    return where.local && told === seen && isAsSeen(at)
   }
 
   return {
@@ -133,13 +135,15 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
       settle()
       if (hasFallen()) {
         seen = fallen
+        told = seen
         lookedAt = { stamp: '', statusStamp: '' }
         return { seen }
       }
       if (!where.local) await looker.start()
       // A look that began before this one was asked for may tell what is too old for it.
       const done = (pending === undefined || (await inTime(pending))) && (await inTime(ask()))
-      return { seen: done ? seen : late, ...(status && { status }) }
+      told = done ? seen : late
+      return { seen: told, ...(status && { status }) }
     },
     get canBeLate() {
       return !where.local
