@@ -20,12 +20,18 @@ const FINISH_MS = 8500
 /** Refused connections are told of so often, in milliseconds. */
 const TELL_MS = 60_000
 
+/** Answers under way on a connection; on the connection itself, since every request asks for it. */
+const UNDER_WAY = Symbol('answers under way')
+
+interface Watched extends Socket {
+  [UNDER_WAY]?: number
+}
+
 /** Watches over the connections of a server: how many there are, and what their clients take. */
 export class Connections {
   readonly #server: Server
   readonly #sockets = new Set<Socket>()
-  readonly #answers = new Map<ServerResponse, Socket>()
-  readonly #underWay = new WeakMap<Socket, number>()
+  readonly #answers = new Set<ServerResponse>()
 
   constructor(server: Server) {
     this.#server = server
@@ -41,12 +47,13 @@ export class Connections {
   }
 
   #begin(socket: Socket, answer: ServerResponse): void {
-    const underWay = (this.#underWay.get(socket) ?? 0) + 1
-    this.#underWay.set(socket, underWay)
-    this.#answers.set(answer, socket)
+    const watched: Watched = socket
+    const underWay = (watched[UNDER_WAY] ?? 0) + 1
+    watched[UNDER_WAY] = underWay
+    this.#answers.add(answer)
     answer.on('close', () => {
       this.#answers.delete(answer)
-      this.#underWay.set(socket, (this.#underWay.get(socket) ?? 1) - 1)
+      watched[UNDER_WAY] = (watched[UNDER_WAY] ?? 1) - 1
     })
     this.#trust(socket)
     if (underWay > MOST_ANSWERS) socket.destroy()
@@ -82,7 +89,7 @@ export class Connections {
    */
   async finish(): Promise<void> {
     const isBusy = () =>
-      [...this.#answers.keys()].some(({ req }) => req.complete) ||
+      [...this.#answers].some(({ req }) => req.complete) ||
       [...this.#sockets].some(({ writableLength }) => writableLength > 0)
     const until = performance.now() + FINISH_MS
     while (performance.now() < until && isBusy()) await sleep(20)

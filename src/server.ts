@@ -32,6 +32,9 @@ export async function serve(settings: Settings): Promise<Serving> {
   const server = fastify({
     logger: await loggerFor(settings.logLevel),
     logController: new RequestsAtDebug(),
+    // A logger for each request costs more than all that it would say.
+    childLoggerFactory: (logger, bindings, options) =>
+      ['debug', 'trace'].includes(settings.logLevel) ? logger.child(bindings, options) : logger,
     clientErrorHandler: answerClientError,
     frameworkErrors: answerBadUrl,
     requestTimeout: REQUEST_MS,

@@ -1,5 +1,8 @@
-import { type Static, Type } from '@sinclair/typebox'
+import { FormatRegistry, type Static, Type } from '@sinclair/typebox'
 import { DAY_PATTERN, type Entry, exampleEntry } from './entry.js'
+
+// TypeBox takes no format that it has not been told of; whether there is such a day is for others to say.
+if (!FormatRegistry.Has('date')) FormatRegistry.Set('date', (text) => new RegExp(DAY_PATTERN).test(text))
 
 const Words = (description: string, example: string) =>
   Type.Array(Type.String({ examples: [example] }), { description })
