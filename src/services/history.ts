@@ -1,12 +1,11 @@
-import { promisify } from 'node:util'
-import { gunzip as gunzipBytes, gzip as gzipBytes } from 'node:zlib'
 import type { Changes } from '../schemas/changes.js'
 import type { Entry } from '../schemas/entry.js'
-import { type Difference, differences } from './differences.js'
+import { differences } from './differences.js'
 import { parseEntry } from './lines.js'
 import type { Snapshot } from './manifest.js'
 import { compareEntries } from './order.js'
 import { inSlices } from './slices.js'
+import { type Change, type ChangeMap, follow, keyOf, type Step, stepFrom, type Way } from './steps.js'
 
 /** So many listings are known at least. */
 const LEAST_LISTINGS = 64
@@ -15,34 +14,6 @@ const MOST_LISTINGS = 1024
 const MOST_KEPT = 16 << 20
 /** From so many characters on, a step is not kept as its lines, but as the listing before it, compressed. */
 const LARGE_STEP = 256 << 10
-
-const gzip = promisify(gzipBytes)
-const gunzip = promisify(gunzipBytes)
-
-/** What became of one report between two listings: its lines, undefined where it is in none. */
-interface Change {
-  before: string | undefined
-  after: string | undefined
-}
-
-/** Reports by base and rel. */
-type ChangeMap = Map<string, Change>
-
-/** What leads from one listing to the next: what changed, or, where that is much, the whole listing before it. */
-interface Step {
-  from: string
-  changes?: ChangeMap
-  /** Compressed. */
-  before?: Buffer
-  size: number
-}
-
-/** Some of the steps, in a row, and the listing that the last one leads to. */
-interface Way {
-  steps: Step[]
-  /** Its body; undefined where it is not kept. */
-  end: Buffer | undefined
-}
 
 /** One report that is another one than it was. */
 export interface Changed {
@@ -130,66 +101,6 @@ export class History {
     const isLast = end === this.#steps.length
     return { steps: this.#steps.slice(start, end), end: isLast ? this.#last?.body : undefined }
   }
-}
-
-async function stepFrom(from: Snapshot, { gone, come }: Difference, large: number): Promise<Step> {
-  const size = [...gone, ...come].reduce((total, { line }) => total + line.length, 0)
-  if (size >= large) {
-    const before = await gzip(from.body, { level: 3 })
-    return { from: from.etag, before, size: before.length }
-  }
-  const changes = await inSlices(mapOf({ gone, come }))
-  return { from: from.etag, changes, size }
-}
-
-function* mapOf({ gone, come }: Difference): Generator<void, ChangeMap> {
-  const changes: ChangeMap = new Map()
-  for (const { entry, line } of gone) {
-    changes.set(keyOf(entry), { before: line, after: undefined })
-    yield
-  }
-  for (const { entry, line } of come) {
-    const key = keyOf(entry)
-    changes.set(key, { before: changes.get(key)?.before, after: line })
-    yield
-  }
-  return changes
-}
-
-/** What changed on a way. From the first large step on, the listing before that is compared with the one at the end. */
-async function follow({ steps, end }: Way): Promise<ChangeMap | undefined> {
-  const all: ChangeMap = new Map()
-  for (const { changes, before } of steps) {
-    if (changes) {
-      await inSlices(addTo(all, changes))
-      continue
-    }
-    if (!end || !before) return undefined
-    const rest = await inSlices(differences(await gunzip(before), end))
-    await inSlices(addTo(all, await inSlices(mapOf(rest))))
-    break
-  }
-  await inSlices(dropSame(all))
-  return all
-}
-
-function* addTo(all: ChangeMap, changes: ChangeMap): Generator<void, void> {
-  for (const [key, { before, after }] of changes) {
-    const earlier = all.get(key)
-    all.set(key, { before: earlier ? earlier.before : before, after })
-    yield
-  }
-}
-
-function* dropSame(all: ChangeMap): Generator<void, void> {
-  for (const [key, { before, after }] of all) {
-    if (before === after) all.delete(key)
-    yield
-  }
-}
-
-function keyOf({ base, rel }: Pick<Entry, 'base' | 'rel'>): string {
-  return `${base}\0${rel}`
 }
 
 function* parse(changes: Iterable<Change>): Generator<void, Changed[]> {
