@@ -150,6 +150,7 @@ t.test('what something else answers is no listing', async (t) => {
   ])
     await t.rejects(client.events().next(), bad, body.slice(0, 40))
   t.throws(() => new ReportsIndexClient({ baseUrl: 'nonsense' }), TypeError)
+  t.throws(() => new ReportsIndexClient({ baseUrl: 'http://' }), TypeError)
 })
 
 t.test('a service that asks for a long wait is not asked at once', async (t) => {
@@ -166,6 +167,19 @@ t.test('a service that asks for a long wait is not asked at once', async (t) => 
   const signal = AbortSignal.timeout(500)
   await t.rejects(client.events({ signal }).next())
   t.equal(asked, 1)
+})
+
+t.test('in a browser a path will do, and it is the browser that completes it', async (t) => {
+  Object.assign(globalThis, { location: { href: 'http://h/page?x=1' } })
+  t.teardown(() => delete (globalThis as { location?: unknown }).location)
+  const asked: string[] = []
+  const spy = (async (url: string) => {
+    asked.push(url)
+    return new Response('{"ready":true}')
+  }) as typeof fetch
+  for (const baseUrl of ['', '/', '/index/', 'http://h:1/x/?y#z'])
+    await new ReportsIndexClient({ baseUrl, fetch: spy }).ready()
+  t.strictSame(asked, ['/ready', '/ready', '/index/ready', 'http://h:1/x/ready'])
 })
 
 t.test('following ends with an error that does not pass', async (t) => {

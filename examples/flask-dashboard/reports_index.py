@@ -178,6 +178,7 @@ def _digest(tag: Optional[str]) -> str:
 
 def _whole(answer: Any, deadline: float) -> bytes:
     """All of an answer, which may come in drops."""
+    expected = answer.length  # None where the answer says when it ends
     parts = []
     while True:
         part = answer.read1(1 << 20)
@@ -187,8 +188,8 @@ def _whole(answer: Any, deadline: float) -> bytes:
         if time.monotonic() > deadline:
             raise socket.timeout("the answer takes too long")
     body = b"".join(parts)
-    if answer.length:  # what is still missing
-        raise http.client.IncompleteRead(body, answer.length)
+    if expected is not None and len(body) < expected:
+        raise http.client.IncompleteRead(body, expected - len(body))
     return body
 
 

@@ -35,8 +35,9 @@ export class Requests {
   /** @throws TypeError where the base URL is none */
   constructor(options: ClientOptions) {
     this.#options = options
-    const { location } = globalThis as { location?: { href?: string } }
-    this.#base = new URL(options.baseUrl, location?.href).href.replace(/\/+$/, '')
+    this.#base = options.baseUrl.replace(/\/+$/, '')
+    // A path is the browser's to complete; what is neither that nor a URL could never be asked.
+    if (!isInBrowser() || /^[a-z][a-z0-9+.-]*:/i.test(this.#base)) this.#base = withoutQuery(this.#base)
   }
 
   /**
@@ -81,4 +82,15 @@ export class Requests {
       ...(body !== undefined && { body })
     })
   }
+}
+
+function withoutQuery(text: string): string {
+  const url = new URL(text)
+  url.search = ''
+  url.hash = ''
+  return url.href.replace(/\/+$/, '')
+}
+
+function isInBrowser(): boolean {
+  return 'location' in globalThis
 }

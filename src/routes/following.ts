@@ -77,10 +77,12 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   })
   const { config } = reading
 
-  const answerTo = async (since: string): Promise<Answer> => {
+  const make = async (since: string): Promise<Answer> => {
     const changes = await history.changesSince(digestIn(since))
     if (!changes) throw new TagGone(since)
-    return new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+    const answer = new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
+    kept.set(`${changes.from} ${changes.to}`, answer)
+    return answer
   }
   const changesSince = async (
     request: FastifyRequest<{ Querystring: ChangesQuery }>,
@@ -88,9 +90,8 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   ): Promise<FastifyReply> => {
     await reader.current()
     const { since } = request.query
-    const question = `${digestIn(since)} ${await history.latest()}`
-    const answer = kept.get(question) ?? (await answerTo(since))
-    kept.set(question, answer)
+    const known = kept.get(`${digestIn(since)} ${await history.latest()}`)
+    const answer = known ?? (await make(since))
     return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
   }
   const changes = { schema: changesSchema, config, exposeHeadRoute: false }

@@ -58,9 +58,9 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   let isQuiet = false
 
   const settle = () => {
+    isQuiet = false
     if (pending) return // a look under way goes by what is pinned
     settledAt = performance.now()
-    isQuiet = false
     where = place()
     wasRemote ||= !where.local
     // Right behind the look at what is mounted where.
