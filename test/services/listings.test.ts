@@ -363,7 +363,7 @@ t.test('a coding is made once; for a new listing those at once that were asked o
 t.test('much work at once leaves others their turns', async (t) => {
   const text = 'x'.repeat(10_000)
   function* work(): Generator<void, string> {
-    for (let i = 0; i < 500; i++) {
+    for (let i = 0; i < 1500; i++) {
       digestOf(text)
       yield
     }
@@ -386,7 +386,7 @@ t.test('much work at once leaves others their turns', async (t) => {
   t.strictSame(new Set(await Promise.all(works)), new Set(['done']))
   state.isOver = true
   await waiting
-  t.ok(turns > 20, `${turns} turns`)
+  t.ok(turns > 10, `${turns} turns`)
 })
 
 t.test('a manifest of another program has to be one that pages can lead through', async (t) => {
