@@ -182,6 +182,37 @@ t.test('in a browser a path will do, and it is the browser that completes it', a
   t.strictSame(asked, ['/ready', '/ready', '/index/ready', 'http://h:1/x/ready'])
 })
 
+t.test('events go on after the stream broke off, from what is known', async (t) => {
+  const told = (etag: string) => `event: changed\nid: ${etag}\ndata: {"etag":"${etag}","count":1}\n\n`
+  const known: (string | undefined)[] = []
+  const server = http.createServer((request, answer) => {
+    known.push(request.headers['last-event-id'] as string | undefined)
+    if (known.length === 2) {
+      answer.writeHead(503).end('{}')
+      return
+    }
+    answer.writeHead(200, { 'content-type': 'text/event-stream' })
+    answer.write(known.length === 1 ? `${told('1')}event: cut` : told('2'), () => {
+      if (known.length === 1) answer.destroy()
+    })
+  })
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  t.teardown(() => {
+    server.closeAllConnections()
+    server.close()
+  })
+  const client = new ReportsIndexClient({
+    baseUrl: `http://127.0.0.1:${(server.address() as AddressInfo).port}`
+  })
+  const seen: string[] = []
+  for await (const { etag } of client.events()) {
+    seen.push(etag)
+    if (etag === '2') break
+  }
+  t.strictSame(seen, ['1', '2'])
+  t.strictSame(known, [undefined, '1', '1'])
+})
+
 t.test('following ends with an error that does not pass', async (t) => {
   const { client } = await stage(t, { readToken: 'r'.repeat(20) })
   const first = async (stream: AsyncGenerator) => await stream.next()
