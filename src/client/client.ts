@@ -115,7 +115,7 @@ export class ReportsIndexClient {
     let last = since
     for (;;) {
       let openedAt = Number.POSITIVE_INFINITY
-      const wasGood = () => performance.now() - openedAt > GOOD_MS
+      let askedMs = 0
       try {
         for await (const changed of changedEvents(
           this.#requests,
@@ -126,13 +126,12 @@ export class ReportsIndexClient {
           last = changed.etag
           yield changed
         }
-        if (wasGood()) patience.reset()
-        await patience.wait(signal)
       } catch (error) {
         if (signal?.aborted || !(error instanceof ReportsIndexError) || !error.isPassing) throw error
-        if (wasGood()) patience.reset()
-        await patience.wait(signal, (error.retryAfter ?? 0) * 1000)
+        askedMs = (error.retryAfter ?? 0) * 1000
       }
+      if (performance.now() - openedAt > GOOD_MS) patience.reset()
+      await patience.wait(signal, askedMs)
     }
   }
 
@@ -156,30 +155,26 @@ export class ReportsIndexClient {
 
   /** How a rebuild goes that was asked for without waiting. */
   async rebuildTicket(id: string, { signal }: Options = {}): Promise<Ticket> {
-    return await this.#requests.ask(
-      `/rebuild/${encodeURIComponent(id)}`,
-      { signal },
-      (answer) => answer.json() as Promise<Ticket>
-    )
+    return await this.#get(`/rebuild/${encodeURIComponent(id)}`, signal)
   }
 
   /** The running and the last build. */
   async rebuilds({ signal }: Options = {}): Promise<RebuildOverview> {
-    return await this.#requests.ask(
-      '/rebuild',
-      { signal },
-      (answer) => answer.json() as Promise<RebuildOverview>
-    )
+    return await this.#get('/rebuild', signal)
   }
 
   /** How the service is. */
   async health({ signal }: Options = {}): Promise<Health> {
-    return await this.#requests.ask('/health', { signal }, (answer) => answer.json() as Promise<Health>)
+    return await this.#get('/health', signal)
   }
 
   /** Whether a listing can be served without a scan. */
   async ready({ signal }: Options = {}): Promise<boolean> {
     return await this.#requests.ask('/ready', { accept: [503], signal }, async (answer) => answer.ok)
+  }
+
+  async #get<T>(path: string, signal: AbortSignal | undefined): Promise<T> {
+    return await this.#requests.ask(path, { signal }, (answer) => answer.json() as Promise<T>)
   }
 
   async #post<T>(path: string, body: RebuildBody, more: Asking): Promise<T> {

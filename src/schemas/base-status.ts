@@ -2,7 +2,7 @@ import { type Static, Type } from '@sinclair/typebox'
 import { BaseName, Moment } from './entry.js'
 import { OneOf } from './one-of.js'
 
-const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
+export const baseStates = ['ok', 'pending', 'unavailable', 'suspect'] as const
 
 export const exampleBase = {
   name: 'cloud',

@@ -7,7 +7,7 @@ import { OneOf } from './one-of.js'
 const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) =>
   Type.Union([schema, Type.Null()])
 
-const manifestStates = ['ok', 'missing', 'corrupt', 'unreadable', 'late'] as const
+export const manifestStates = ['ok', 'missing', 'corrupt', 'unreadable', 'late'] as const
 export type ManifestState = (typeof manifestStates)[number]
 
 /** The answer to `GET /health`, from memory alone. */

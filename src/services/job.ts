@@ -59,7 +59,8 @@ export function jobFor({ mode, paths = [], acceptRemovals = [] }: RebuildBody): 
   return { mode: alone ? 'paths' : (mode ?? 'incremental'), paths, acceptRemovals }
 }
 
-const MODES = ['paths', 'incremental', 'full'] as const
+/** From the least to the most. */
+export const MODES = ['paths', 'incremental', 'full'] as const
 
 /** One job that does what both ask for. */
 export function mergeJobs(a: Job, b: Job): Job {

@@ -3,6 +3,7 @@ import type { Entry, Warning } from '../schemas/entry.js'
 import { type BaseCount, MANIFEST_VERSION, Manifest, ManifestHead } from '../schemas/manifest.js'
 import { isMoment, parseDate } from './date.js'
 import { digestOf } from './etag.js'
+import { CLOSE_LISTING, openListing } from './lines.js'
 import { compareEntries } from './order.js'
 import { type Tracked, track } from './tracked.js'
 
@@ -71,11 +72,10 @@ export function encodeManifest(
   generatedAt: (etag: string) => string
 ): EncodedManifest {
   const count = entries.length
-  const counts = `"total":${count},"count":${count},"reports":[`
   const lines = entries.map(({ line }) => line).join(',\n')
-  const listing = Buffer.from(`\n${counts}\n${lines}${count ? '\n' : ''}],\n`)
-  const body = Buffer.from(listing)
-  openBraces(body)
+  const body = Buffer.from(`${openListing(count, count)}${lines}${count ? '\n' : ''}${CLOSE_LISTING}`)
+  const listing = Buffer.from(body)
+  closeBraces(listing)
   const etag = digestOf(body)
   const snapshot: Snapshot = { body, etag, generatedAt: generatedAt(etag), count, bases }
   const state = Buffer.from(`"files":[\n${entries.map(stateLine).join(',\n')}${count ? '\n' : ''}],\n`)
@@ -98,6 +98,12 @@ function stateLine({ stamp, recheck, warnings }: Tracked): string {
 function openBraces(listing: Buffer): void {
   listing[0] = 0x7b
   listing[listing.length - 2] = 0x7d
+}
+
+/** The other way round. */
+function closeBraces(listing: Buffer): void {
+  listing[0] = 0x0a
+  listing[listing.length - 2] = 0x2c
 }
 
 /**
@@ -131,8 +137,7 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
   openBraces(body)
   const count = countIn(body)
   if (digestOf(body) !== head.etag || count === undefined || linesIn(body) !== count + 2) {
-    body[0] = 0x0a
-    body[body.length - 2] = 0x2c
+    closeBraces(body)
     return undefined
   }
   const { etag, generatedAt, bases } = head

@@ -1,8 +1,9 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { Health } from '../schemas/health.js'
+import { baseStates } from '../schemas/base-status.js'
+import { type Health, manifestStates } from '../schemas/health.js'
 import type { Progress } from '../schemas/rebuild.js'
 import type { Built } from './builder-messages.js'
-import type { Job } from './job.js'
+import { type Job, MODES } from './job.js'
 import type { Snapshot } from './manifest.js'
 
 /** Upper bounds of histogram buckets, in seconds. */
@@ -11,12 +12,8 @@ const ANSWER_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.
 const ANSWER_BYTES = [0, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8]
 const BUILD_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600]
 
-const BASE_STATES = ['ok', 'pending', 'unavailable', 'suspect'] as const
-const MANIFEST_STATES = ['ok', 'missing', 'corrupt', 'unreadable', 'late'] as const
-
 /** Methods that have series of their own: anyone can send any. */
 const METHODS = ['GET', 'HEAD', 'POST', 'OPTIONS']
-const MODES: Job['mode'][] = ['paths', 'incremental', 'full']
 const RESULTS = ['done', 'done_elsewhere', 'not_written', 'failed']
 
 /** What is asked for at every scrape. */
@@ -35,40 +32,36 @@ export interface MetricsPorts {
 export class Metrics {
   readonly #registry = new Registry()
   readonly #registers = [this.#registry]
-  readonly #requests = new Histogram({
-    name: 'reports_index_http_request_duration_seconds',
-    help: 'Time from a request to the end of its answer; streams of events are not in it',
-    labelNames: ['method', 'route', 'status_code'],
-    buckets: ANSWER_SECONDS,
-    registers: this.#registers
-  })
-  readonly #sizes = new Histogram({
-    name: 'reports_index_http_response_size_bytes',
-    help: 'Size of the bodies of answers, as they were sent',
-    labelNames: ['method', 'route', 'status_code'],
-    buckets: ANSWER_BYTES,
-    registers: this.#registers
-  })
+  readonly #requests = this.#histogram(
+    'http_request_duration_seconds',
+    'Time from a request to the end of its answer; streams of events are not in it',
+    ['method', 'route', 'status_code'],
+    ANSWER_SECONDS
+  )
+  readonly #sizes = this.#histogram(
+    'http_response_size_bytes',
+    'Size of the bodies of answers, as they were sent',
+    ['method', 'route', 'status_code'],
+    ANSWER_BYTES
+  )
   readonly #builds = new Counter({
     name: 'reports_index_builds_total',
     help: 'Builds that ended: done, done by another process, not written, or failed',
     labelNames: ['mode', 'result'],
     registers: this.#registers
   })
-  readonly #buildSeconds = new Histogram({
-    name: 'reports_index_build_duration_seconds',
-    help: 'Time that a build of this process took',
-    labelNames: ['mode'],
-    buckets: BUILD_SECONDS,
-    registers: this.#registers
-  })
-  readonly #stepSeconds = new Histogram({
-    name: 'reports_index_build_step_duration_seconds',
-    help: 'Time that a step of a build took: load, scan, reconcile, save',
-    labelNames: ['step'],
-    buckets: BUILD_SECONDS,
-    registers: this.#registers
-  })
+  readonly #buildSeconds = this.#histogram(
+    'build_duration_seconds',
+    'Time that a build of this process took',
+    ['mode'],
+    BUILD_SECONDS
+  )
+  readonly #stepSeconds = this.#histogram(
+    'build_step_duration_seconds',
+    'Time that a step of a build took: load, scan, reconcile, save',
+    ['step'],
+    BUILD_SECONDS
+  )
   readonly #folders = this.#perBase('folders_listed_total', 'Folders that builds listed')
   readonly #files = this.#perBase('files_examined_total', 'Reports that builds looked at')
   readonly #reads = this.#perBase('files_read_total', 'Reports whose head builds read')
@@ -127,6 +120,16 @@ export class Metrics {
     this.#builds.inc({ mode, result: 'failed' })
   }
 
+  #histogram<T extends string>(name: string, help: string, labelNames: T[], buckets: number[]): Histogram<T> {
+    return new Histogram({
+      name: `reports_index_${name}`,
+      help,
+      labelNames,
+      buckets,
+      registers: this.#registers
+    })
+  }
+
   #perBase(name: string, help: string): Counter<'base'> {
     return new Counter({
       name: `reports_index_${name}`,
@@ -175,7 +178,7 @@ export class Metrics {
   #gaugeManifest({ health }: MetricsPorts): void {
     this.#gauge('manifest_status', 'Whether the manifest is in this state: 1 or 0', ['status'], (set) => {
       const { status } = health().manifest
-      for (const state of MANIFEST_STATES) set(state === status ? 1 : 0, { status: state })
+      for (const state of manifestStates) set(state === status ? 1 : 0, { status: state })
     })
     const age = 'Time since the last build that made or confirmed the listing ended'
     this.#gauge('manifest_age_seconds', age, [], (set) => {
@@ -187,7 +190,7 @@ export class Metrics {
   #gaugeBases({ health }: MetricsPorts): void {
     this.#gauge('base_status', 'Whether a base is in this state: 1 or 0', ['base', 'status'], (set) => {
       for (const { name, status } of health().bases)
-        for (const state of BASE_STATES) set(state === status ? 1 : 0, { base: name, status: state })
+        for (const state of baseStates) set(state === status ? 1 : 0, { base: name, status: state })
     })
     this.#gauge('base_entries', 'Entries of a base in the listing', ['base'], (set) => {
       for (const { name, count } of health().bases) set(count, { base: name })
