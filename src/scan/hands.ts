@@ -24,11 +24,8 @@ export interface FileStat {
   ino: bigint
 }
 
-export interface Opened {
-  stat: FileStat
-  /** Absent where the caller did not want it. */
-  head?: Head
-}
+/** Takes what an opened file is; its head is good until it returns. */
+export type Take<T> = (stat: FileStat, head: Head | undefined) => T
 
 /**
  * All that is ever done on a base: what is there, and the head of this. Errors are those of the file system, with
@@ -38,8 +35,8 @@ export interface Hands {
   names(folder: string): Name[] | Promise<Name[]>
   /** Follows no link. */
   stat(path: string): FileStat | Promise<FileStat>
-  /** Opens a regular file; follows no link. `wants` is asked with its size. */
-  open(path: string, wants: (size: number) => boolean): Opened | Promise<Opened>
+  /** Opens a regular file; follows no link. `wants` is asked with its size whether the head is wanted. */
+  open<T>(path: string, wants: (size: number) => boolean, take: Take<T>): T | Promise<T>
 }
 
 // O_NONBLOCK: a FIFO that took the file's place since its folder was listed must not block.
@@ -52,21 +49,37 @@ export const syncHands: Hands = {
     return isClean(entries) ? entries.map(named) : decodeNames(fs.readdirSync(folder, BYTES))
   },
   stat: (path) => factsOf(fs.lstatSync(path, { bigint: true })),
-  open(path, wants) {
+  open(path, wants, take) {
     const fd = fs.openSync(path, FLAGS)
     try {
       const stat = factsOf(fs.fstatSync(fd, { bigint: true }))
-      if (!stat.isFile || !wants(stat.size)) return { stat }
-      const bytes = Buffer.allocUnsafe(Math.min(stat.size, HEAD_BYTES))
-      let length = 0
-      for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-        read = fs.readSync(fd, bytes, length, bytes.length - length, length)
+      if (!stat.isFile || !wants(stat.size)) return take(stat, undefined)
+      const length = fillNow(fd, 0, Math.min(stat.size, FIRST_BYTES))
+      const cut = stat.size > HEAD_BYTES
+      if (length < FIRST_BYTES) return take(stat, { bytes: scratch.subarray(0, length), cut })
+      const whole = () => {
+        const all = fillNow(fd, length, Math.min(stat.size, HEAD_BYTES))
+        return { bytes: scratch.subarray(0, all), cut }
       }
-      return { stat, head: { bytes: bytes.subarray(0, length), cut: stat.size > HEAD_BYTES } }
+      return take(stat, { bytes: scratch.subarray(0, length), cut, whole })
     } finally {
       fs.closeSync(fd)
     }
   }
+}
+
+/** Of a file that is at hand so much is read first: most say enough in it. */
+const FIRST_BYTES = 4096
+/** One file is read at a time, and what is made of it holds nothing of this. */
+const scratch = Buffer.allocUnsafeSlow(HEAD_BYTES)
+
+/** Reads on from `length` up to `end`; returns how far it came. */
+function fillNow(fd: number, from: number, end: number): number {
+  let length = from
+  for (let read = -1; read !== 0 && length < end; length += read) {
+    read = fs.readSync(fd, scratch, length, end - length, length)
+  }
+  return length
 }
 
 const readdir = promisify(fs.readdir)
@@ -84,21 +97,21 @@ export function asyncHands(gate: <T>(call: () => Promise<T>) => Promise<T>): Han
       return isClean(entries) ? entries.map(named) : decodeNames(await gate(() => readdir(folder, BYTES)))
     },
     stat: async (path) => factsOf(await gate(() => lstat(path, { bigint: true }))),
-    open: (path, wants) => gate(() => openSlowly(path, wants))
+    open: (path, wants, take) => gate(() => openSlowly(path, wants, take))
   }
 }
 
-async function openSlowly(path: string, wants: (size: number) => boolean): Promise<Opened> {
+async function openSlowly<T>(path: string, wants: (size: number) => boolean, take: Take<T>): Promise<T> {
   const fd = await openFile(path, FLAGS)
   try {
     const stat = factsOf(await fstat(fd, { bigint: true }))
-    if (!stat.isFile || !wants(stat.size)) return { stat }
+    if (!stat.isFile || !wants(stat.size)) return take(stat, undefined)
     const bytes = Buffer.allocUnsafe(Math.min(stat.size, HEAD_BYTES))
     let length = 0
     for (let read = -1; read !== 0 && length < bytes.length; length += read) {
       read = (await readFile(fd, bytes, length, bytes.length - length, length)).bytesRead
     }
-    return { stat, head: { bytes: bytes.subarray(0, length), cut: stat.size > HEAD_BYTES } }
+    return take(stat, { bytes: bytes.subarray(0, length), cut: stat.size > HEAD_BYTES })
   } finally {
     await closeFile(fd)
   }

@@ -195,14 +195,18 @@ class Walk {
   }
 
   async #read(rel: string, path: string): Promise<Tracked | undefined> {
-    const { hands, base, trust, counts } = this.options
-    const pdf = formatOf(rel) === 'pdf'
-    const opened = pdf
-      ? { stat: await hands.stat(path) }
-      : await hands.open(path, (size) => wantsHead(rel, size))
-    const { stat } = opened
+    const { hands } = this.options
+    if (formatOf(rel) === 'pdf') return this.#track(rel, await hands.stat(path), undefined)
+    return await hands.open(
+      path,
+      (size) => wantsHead(rel, size),
+      (stat, head) => this.#track(rel, stat, head)
+    )
+  }
+
+  #track(rel: string, stat: FileStat, head: Head | undefined): Tracked | undefined {
+    const { base, trust, counts } = this.options
     if (!stat.isFile) return undefined
-    const head = 'head' in opened ? opened.head : undefined
     if (head) counts.read++
     const { entry, warnings } = understand({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
     return track(entry, trust.stamp(stat), trust.isFresh(stat), warnings)

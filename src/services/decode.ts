@@ -5,6 +5,8 @@ import { labelToName, TextDecoder } from '@exodus/bytes/encoding.js'
 export interface Head {
   bytes: Buffer
   cut: boolean
+  /** Where these are only the first of the head's bytes: all of them, read now. */
+  whole?(): Head
 }
 
 /**
@@ -13,6 +15,11 @@ export interface Head {
 export function decodeText(head: Head): string {
   const marked = decodeMarked(head.bytes)
   return marked ?? head.bytes.toString('utf8')
+}
+
+/** The text of a part of a head; undefined where it takes the whole head to decode it. */
+export function decodePart(part: Buffer): string | undefined {
+  return part[0] === 0xfe || part[0] === 0xff ? undefined : decodeText({ bytes: part, cut: true })
 }
 
 /** As decodeText, but bytes that are not UTF-8 are read in the charset that the HTML declares. */

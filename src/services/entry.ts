@@ -1,9 +1,9 @@
 import type { Entry, Warning } from '../schemas/entry.js'
 import { dateInFolders, dateInName, momentOf, parseDate } from './date.js'
-import { decodeHtml, decodeText, type Head } from './decode.js'
+import { decodeHtml, decodePart, decodeText, type Head } from './decode.js'
 import { formatOf } from './format.js'
-import { type FrontMatter, splitFrontMatter } from './front-matter.js'
-import { firstHeading } from './heading.js'
+import { type FrontMatter, isFrontMatterCut, splitFrontMatter } from './front-matter.js'
+import { firstHeading, headingAtOnce } from './heading.js'
 import { declaredCharsets, type HtmlFacts, readHtml } from './html.js'
 import { foldText } from './text.js'
 import { titleFromName } from './title.js'
@@ -58,15 +58,45 @@ export function makeEntry(file: FileFacts, head: Head | undefined): { entry: Ent
   }
 }
 
+/** Most texts say what is asked for in so many bytes. */
+const FIRST_BYTES = 1024
+
 function readContent(head: Head, format: string): Content {
-  const text =
-    format === 'html'
-      ? decodeHtml(head, (ascii) => declaredCharsets(splitFrontMatter(ascii).body))
-      : decodeText(head)
+  if (format === 'html') return readHtmlContent(wholeOf(head))
+  const isMarkdown = format === 'markdown'
+  let split: ReturnType<typeof splitFrontMatter> | undefined
+  for (const part of partsOf(head)) {
+    const text = decodePart(part)
+    if (text === undefined || isFrontMatterCut(text)) continue
+    split ??= splitFrontMatter(text)
+    const { matter, body } = split
+    if (!isMarkdown || hasTitle(matter)) return { matter }
+    const heading = headingAtOnce(text.slice(body))
+    if (heading !== undefined) return { matter, heading }
+  }
+  const text = decodeText(wholeOf(head))
+  const { matter, body } = split ?? splitFrontMatter(text)
+  return isMarkdown && !hasTitle(matter) ? { matter, heading: firstHeading(text.slice(body)) } : { matter }
+}
+
+function readHtmlContent(head: Head): Content {
+  const text = decodeHtml(head, (ascii) => declaredCharsets(ascii.slice(splitFrontMatter(ascii).body)))
   const { matter, body } = splitFrontMatter(text)
-  if (format === 'html') return { matter, html: readHtml(body) }
-  const titled = foldText(matter.title ?? '') !== undefined
-  return { matter, heading: format === 'markdown' && !titled ? firstHeading(body) : undefined }
+  return { matter, html: readHtml(text.slice(body)) }
+}
+
+/** Beginnings of a head that may say enough, the shortest first. */
+function partsOf({ bytes, whole }: Head): Buffer[] {
+  const parts = bytes.length > FIRST_BYTES ? [bytes.subarray(0, FIRST_BYTES)] : []
+  return whole ? [...parts, bytes] : parts
+}
+
+function wholeOf(head: Head): Head {
+  return head.whole?.() ?? head
+}
+
+function hasTitle({ title }: FrontMatter): boolean {
+  return title !== undefined && foldText(title) !== undefined
 }
 
 function firstText(...texts: (string | undefined)[]): string | undefined {

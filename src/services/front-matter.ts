@@ -1,5 +1,6 @@
 import matter from 'gray-matter'
 import { YamlError } from './errors.js'
+import { readPlainBlock } from './plain-block.js'
 import { readYamlKeys } from './yaml.js'
 
 const KEYS = ['title', 'date', 'type'] as const
@@ -15,20 +16,29 @@ export interface FrontMatter {
 
 /**
  * Splits a text into its front matter and the rest.
- * @returns the front matter's keys (none where there is no front matter) and the body
+ * @returns the front matter's keys (none where there is no front matter) and where the body begins
  */
-export function splitFrontMatter(text: string): { matter: FrontMatter; body: string } {
-  const opening = /^---[ \t]*\r?\n/.exec(text)
+export function splitFrontMatter(text: string): { matter: FrontMatter; body: number } {
+  const opening = OPENING.exec(text)
   const closing = opening && closingLine(text, opening[0].length)
-  if (!opening || !closing) return { matter: {}, body: text }
-  const block = text.slice(opening[0].length, closing.start)
-  return { matter: readBlock(block), body: text.slice(closing.end) }
+  if (!opening || !closing) return { matter: {}, body: 0 }
+  return { matter: readBlock(text.slice(opening[0].length, closing.start)), body: closing.end }
 }
+
+/** Whether front matter has begun, and may end, behind what is seen of a text. */
+export function isFrontMatterCut(part: string): boolean {
+  if (!part.startsWith('---')) return false
+  const opening = OPENING.exec(part)
+  const closing = opening && closingLine(part, opening[0].length)
+  return opening ? !closing || closing.end === part.length : !part.includes('\n')
+}
+
+const OPENING = /^---[ \t]*\r?\n/
 
 /** The next line that is `---` and blanks; its start and the end of its line end. */
 function closingLine(text: string, from: number): { start: number; end: number } | undefined {
   const marker = /---[ \t]*(?:\r?\n|$)/y
-  for (let start = from; start !== 0; start = text.indexOf('\n', start) + 1) {
+  for (let start = from; start !== 0; start = text.indexOf('\n---', start) + 1) {
     marker.lastIndex = start
     if (marker.test(text)) return { start, end: marker.lastIndex }
   }
@@ -36,6 +46,8 @@ function closingLine(text: string, from: number): { start: number; end: number }
 }
 
 function readBlock(block: string): FrontMatter {
+  const plain = readPlainBlock(block, KEYS)
+  if (plain) return Object.fromEntries(plain)
   try {
     return parseBlock(block)
   } catch (error) {

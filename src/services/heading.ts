@@ -13,14 +13,22 @@ const MAX_MARKS = 2000
  * @returns undefined where there is none; an empty heading gives an empty text
  */
 export function firstHeading(markdown: string): string | undefined {
+  const atOnce = headingAtOnce(markdown)
+  if (atOnce !== undefined) return atOnce
   // The parser is quadratic in long runs of blanks, which mean no more than shorter ones.
   const text = markdown.replace(/\r\n?/g, '\n').replace(/[ \t]{256,}/g, ' '.repeat(256))
   if (!ATX.test(text) && !SETEXT.test(text)) return undefined
   let heading: Heading | undefined
-  // The reference parser, but for that it reads the inline markup of nothing but the heading that is asked for.
+  // The reference parser, but for that it reads the inline markup of nothing but the heading that is asked for, and no line
+  // behind that, unless what stands there can be a reference that it makes.
   const parser = new Parser() as Parser & Inner
-  parser.processInlines = (document) => {
-    heading = topHeading(document)
+  const incorporateLine = parser.incorporateLine
+  parser.incorporateLine = (line) => {
+    if (heading && !heading._string_content.includes('[')) return
+    incorporateLine.call(parser, line)
+    if (isTopHeading(parser.doc.lastChild)) heading ??= parser.doc.lastChild
+  }
+  parser.processInlines = () => {
     if (!heading) return
     heading._string_content = bounded(heading._string_content)
     Object.assign(parser.inlineParser, { refmap: parser.refmap, options: parser.options })
@@ -30,8 +38,21 @@ export function firstHeading(markdown: string): string | undefined {
   return heading && plainText(heading)
 }
 
+/** A first line `# words`, without anything that could be inline markup, and whole. */
+const PLAIN_ATX = /^(?:[ \t]*\r?\n)* {0,3}#[ \t]([^\\`*_[\]<&\r\n\0]{0,1000})\r?\n/
+
+/**
+ * The heading where it is the first line and plain, as it is most often, so that no parser need read it.
+ * @param markdown may be only the beginning of a text
+ */
+export function headingAtOnce(markdown: string): string | undefined {
+  return PLAIN_ATX.exec(markdown)?.[1]?.replace(/(?:^|[ \t])#*[ \t]*$/, '')
+}
+
 /** What the reference parser keeps to itself. */
 interface Inner {
+  doc: Node
+  incorporateLine(line: string): void
   processInlines(document: Node): void
   refmap: object
   options: object
@@ -39,11 +60,8 @@ interface Inner {
 }
 type Heading = Node & { _string_content: string }
 
-function topHeading(document: Node): Heading | undefined {
-  for (let block = document.firstChild; block; block = block.next) {
-    if (block.type === 'heading' && block.level === 1) return block as Heading
-  }
-  return undefined
+function isTopHeading(block: Node | null): block is Heading {
+  return block?.type === 'heading' && block.level === 1
 }
 
 function bounded(content: string): string {

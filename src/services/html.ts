@@ -1,14 +1,17 @@
 import {
   defaultTreeAdapter,
   html,
-  parse,
+  Parser,
+  TokenizerMode,
   type DefaultTreeAdapterTypes as Tree,
   type TreeAdapter
 } from 'parse5'
+import { foldText } from './text.js'
 
 /** What an HTML text says of itself; texts are as found, not folded. */
 export interface HtmlFacts {
   title?: string
+  /** The first heading; looked for only where there is no title. */
   heading?: string
   /** All `<meta>` elements in document order. */
   metas: Meta[]
@@ -29,7 +32,7 @@ const UNSEEN = new Set(['script', 'style', 'svg', 'template', 'noscript'])
 /** Reads title, first heading and metas as the HTML standard parses them. */
 export function readHtml(text: string): HtmlFacts {
   const facts: HtmlFacts = { metas: [], charsets: [] }
-  for (const element of seenElements(parseBounded(text))) {
+  for (const element of seenElements(parseEnough(text))) {
     if (element.namespaceURI !== html.NS.HTML) continue
     if (element.tagName === 'title') facts.title ??= textOf(element)
     else if (element.tagName === 'h1') facts.heading ??= textOf(element)
@@ -44,7 +47,45 @@ export function declaredCharsets(text: string): string[] {
   return [...readHtml(text).charsets, ...(inXml === undefined ? [] : [inXml])]
 }
 
-function parseBounded(text: string): Tree.Document {
+/** A tag that says something of the document, or that can take back what was said before it. */
+const TELLING = /<(?:meta|title|frameset)/gi
+const HEADING = /<h1/i
+/** The rest behind the last telling tag is read in pieces of so many characters until that tag is read. */
+const PIECE = 512
+
+/**
+ * Parses a text as far as it has anything to tell, which is most often its beginning: a parser goes from left to right, and
+ * but for a frameset nothing that comes later changes a title or a meta.
+ */
+function parseEnough(text: string): Tree.Document {
+  const { parser, document } = boundedParser()
+  const { tokenizer } = parser
+  let at = 0
+  const read = (end: number) => {
+    tokenizer.write(text.slice(at, end), end >= text.length)
+    at = end
+  }
+  try {
+    const last = [...text.matchAll(TELLING)].at(-1)
+    read(last ? last.index + PIECE : 0)
+    while (at < text.length && tokenizer.state !== TokenizerMode.DATA) read(at + PIECE)
+    if (at < text.length && HEADING.test(text) && !hasTitle(document)) read(text.length)
+  } catch (error) {
+    if (!(error instanceof TooManyElements)) throw error
+  }
+  return document
+}
+
+function hasTitle(document: Tree.Document): boolean {
+  for (const element of seenElements(document)) {
+    if (element.namespaceURI === html.NS.HTML && element.tagName === 'title')
+      return foldText(textOf(element)) !== undefined
+  }
+  return false
+}
+
+/** A parser that gives up at some number of elements, and the document as far as it has come. */
+function boundedParser() {
   const document = defaultTreeAdapter.createDocument()
   let left = MAX_ELEMENTS
   const treeAdapter: TreeAdapter<Tree.DefaultTreeAdapterMap> = {
@@ -55,12 +96,7 @@ function parseBounded(text: string): Tree.Document {
       return defaultTreeAdapter.createElement(tagName, namespace, attributes)
     }
   }
-  try {
-    parse(text, { treeAdapter })
-  } catch (error) {
-    if (!(error instanceof TooManyElements)) throw error
-  }
-  return document
+  return { parser: new Parser({ treeAdapter }), document }
 }
 
 class TooManyElements extends Error {}

@@ -449,23 +449,17 @@ t.test('where calls can hang, side by side and through the gate, the same is fou
 
 t.test('what a file holds can not end a walk', async (t) => {
   const root = t.testdir({ 'a.md': '# A', 'b.md': '# B' })
+  const unreadable = {
+    toString: () => {
+      throw new RangeError('deep')
+    }
+  } as unknown as Buffer
   const broken: Hands = {
     ...syncHands,
-    open(path, wants) {
-      const opened = syncHands.open(path, wants)
-      if (!path.endsWith('a.md') || 'then' in opened) return opened
-      return {
-        ...opened,
-        head: {
-          cut: false,
-          bytes: {
-            toString: () => {
-              throw new RangeError('deep')
-            }
-          } as unknown as Buffer
-        }
-      }
-    }
+    open: (path, wants, take) =>
+      syncHands.open(path, wants, (stat, head) =>
+        take(stat, path.endsWith('a.md') ? { cut: false, bytes: unreadable } : head)
+      )
   }
   const found = await walkWith(broken, root)
   t.strictSame(relsOf(found), ['a.md', 'b.md'])
@@ -481,7 +475,12 @@ t.test(
     fs.symlinkSync('a.md', join(root, 'link.md'))
     execFileSync('mkfifo', [join(root, 'fifo.md')])
     for (const hands of [syncHands, asyncHands((call) => call())]) {
-      const open = async (name: string) => await hands.open(join(root, name), () => true)
+      const open = async (name: string) =>
+        await hands.open(
+          join(root, name),
+          () => true,
+          (stat, head) => ({ stat, head })
+        )
       t.match(await open('a.md'), { stat: { isFile: true, size: 3 }, head: { cut: false } })
       await t.rejects(open('link.md'), { code: 'ELOOP' })
       t.match(await open('fifo.md'), { stat: { isFile: false }, head: undefined })
@@ -543,9 +542,9 @@ t.test('a deep tree holds few folders open', async (t) => {
   let most = 0
   const counting: Hands = {
     ...syncHands,
-    open: (path, wants) => {
+    open: (path, wants, take) => {
       most = fs.readdirSync('/proc/self/fd').length
-      return syncHands.open(path, wants)
+      return syncHands.open(path, wants, take)
     }
   }
   const counts = { folders: 0, files: 0, read: 0 }
