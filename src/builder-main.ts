@@ -8,6 +8,7 @@ import type {
   BuilderQuestion,
   BuilderSaid,
   BuilderTalk,
+  Built,
   ToldBuilder
 } from './services/builder-messages.js'
 import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
@@ -75,8 +76,9 @@ async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
   return outcome ? { type: 'built', built: built(outcome, handOver) } : { type: 'none' }
 }
 
-function built({ snapshot, ...told }: Outcome, handOver: boolean) {
-  return handOver || told.notWritten !== undefined ? { ...told, snapshot } : told
+function built({ result, status, snapshot, notWritten }: Outcome, handOver: boolean): Built {
+  const told = { result, status, ...(notWritten !== undefined && { notWritten }) }
+  return handOver || notWritten !== undefined ? { ...told, snapshot: snapshot() } : told
 }
 
 async function check(

@@ -100,7 +100,8 @@ t.test('files, clock and process are touched only where they may be', async (t) 
       ['services/io', 'services', 'server', 'connections', 'client-errors']
     ],
     ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-main', 'scan']],
-    ['the process', /\bprocess\.(?!platform)/, [...TOP, 'services/io']],
+    ['the process', /\bprocess\.(?!platform|chdir|cwd)/, [...TOP, 'services/io']],
+    ['the working folder', /\bprocess\.(?:chdir|cwd)/, [...TOP, 'scan']],
     [
       'Fastify',
       /from 'fastify(?:-plugin)?'/,

@@ -5,7 +5,7 @@ import t from 'tap'
 import { ToadScheduler } from 'toad-scheduler'
 import app from '../src/app.js'
 import { digestOf } from '../src/services/etag.js'
-import { openManifest } from '../src/services/manifest.js'
+import { openManifest } from '../src/services/open-manifest.js'
 import { type Description, FILES, house, post } from './described.js'
 import { plant, scratch, settingsFor, until } from './support.js'
 

@@ -3,19 +3,21 @@ import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Warning } from '../schemas/entry.js'
-import type { Look } from '../services/reconcile.js'
+import type { Look, Scan } from '../services/reconcile.js'
 import { type Select, selects } from '../services/select.js'
 import type { Base } from '../services/settings.js'
 import { statusPathOf } from '../services/status.js'
 import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'
+import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
 import { type Calls, pinFolder, pinNow } from './pin.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
-import { type Counts, lookAt, type WalkOptions, walk } from './walk.js'
+import { lookAt, walk } from './walk.js'
+import { walkNow } from './walk-now.js'
 
 export interface ScannerOptions {
   base: Base
@@ -64,7 +66,9 @@ export class BaseScanner {
   /** Looks at the whole base. */
   async scan(known: Trackeds, full: boolean): Promise<Look> {
     try {
-      return { scan: await this.#with((options) => walk(options), known, full) }
+      const work = (options: WalkOptions, calls: Calls | undefined) =>
+        calls ? walk(options) : walkNow(options, syncHands)
+      return { scan: await this.#with(work, known, full) }
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -111,8 +115,8 @@ export class BaseScanner {
     await inTurn.map(rels, async (rel) => {
       look.found.set(rel, undefined)
       if (!selects(options.select, rel) || options.isOwn(rel)) return
-      const { tracked, warnings } = await lookAtPinned(rel, top, options, calls)
-      look.found.set(rel, tracked)
+      const { read, warnings } = await lookAtPinned(rel, top, options, calls)
+      look.found.set(rel, read.get(rel))
       look.warnings.push(...warnings)
     })
     return look
@@ -135,7 +139,6 @@ export class BaseScanner {
       root,
       pin: local ? pinNow : () => undefined,
       hands,
-      parallel: !local,
       select: this.#options.select,
       trust: trustIn(mount?.type, isDisk(mount), this.#options.now()),
       isOwn: this.#ownFiles(root),
@@ -175,16 +178,16 @@ async function lookAtPinned(
   top: string,
   options: WalkOptions,
   calls: Calls | undefined
-): Promise<{ tracked?: Tracked; warnings: Warning[] }> {
+): Promise<Pick<Scan, 'read' | 'warnings'>> {
   const parts = rel.split('/')
   const name = parts.pop() as string
   if (process.platform !== 'linux') {
     const path = join(top, rel)
-    return (await realPathOf(path, calls)) === path ? await lookAt(rel, path, options) : { warnings: [] }
+    return (await realPathOf(path, calls)) === path ? await lookAt(rel, path, options) : NOTHING
   }
   try {
     const folder = await pinFolder(top, parts, calls)
-    if (!folder) return { warnings: [] }
+    if (!folder) return NOTHING
     try {
       return await lookAt(rel, `${folder.path}/${name}`, options)
     } finally {
@@ -194,9 +197,11 @@ async function lookAtPinned(
     const before = options.known.get(rel)
     if (faultCode(error) === undefined || calls) throw error
     const warning = { code: 'unreadable', base: options.base, rel, message: describeFault(error) }
-    return { ...(before && { tracked: before }), warnings: [warning] }
+    return { read: new Map(before && [[rel, before]]), warnings: [warning] }
   }
 }
+
+const NOTHING: Pick<Scan, 'read' | 'warnings'> = { read: new Map(), warnings: [] }
 
 /** The real path of what may not exist: what is missing stays as it is written. */
 async function realPathOf(path: string, calls: Calls | undefined): Promise<string> {

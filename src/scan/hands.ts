@@ -39,11 +39,18 @@ export interface Hands {
   open<T>(path: string, wants: (size: number) => boolean, take: Take<T>): T | Promise<T>
 }
 
+/** Hands whose every call answers at once. */
+export interface HandsNow extends Hands {
+  names(folder: string): Name[]
+  stat(path: string): FileStat
+  open<T>(path: string, wants: (size: number) => boolean, take: Take<T>): T
+}
+
 // O_NONBLOCK: a FIFO that took the file's place since its folder was listed must not block.
 const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK
 
 /** For local file systems: a call costs some microseconds, a promise ten times that. */
-export const syncHands: Hands = {
+export const syncHands: HandsNow = {
   names(folder) {
     const entries = fs.readdirSync(folder, { withFileTypes: true })
     return isClean(entries) ? entries.map(named) : decodeNames(fs.readdirSync(folder, BYTES))

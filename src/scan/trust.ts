@@ -1,9 +1,10 @@
+import type { Stamp } from '../services/tracked.js'
 import type { FileStat } from './hands.js'
 
 /** What a file system's stat is worth: whether two looks saw the same file, and whether a look came too early to tell. */
 export interface Trust {
-  /** Two equal stamps (and sizes) mean the same bytes, unless the stat was fresh. */
-  stamp(stat: FileStat): string
+  /** Two equal stamps mean the same bytes, unless the stat was fresh. */
+  stamp(stat: FileStat): Stamp
   /**
    * The file was touched so shortly before it was looked at that it can be written again within the same clock tick,
    * unseen (git's "racily clean" entries).
@@ -24,9 +25,13 @@ export function trustIn(type: string | undefined, local: boolean, lookedAtMs: nu
   const oldest = lookedAt - (local ? LOCAL_TICK_NS : REMOTE_TICK_NS)
   const keepsCtime = local || /^(?:nfs|cifs|smb|ceph)/.test(type ?? '')
   return {
-    stamp: ({ mtimeNs, ctimeNs, ino }) =>
-      // FUSE makes up inodes and change times; servers may number inodes anew.
-      local ? `${mtimeNs}.${ctimeNs}.${ino}` : keepsCtime ? `${mtimeNs}.${ctimeNs}` : `${mtimeNs}`,
+    // FUSE makes up inodes and change times; servers may number inodes anew.
+    stamp: ({ size, mtimeNs, ctimeNs, ino }) => ({
+      size,
+      mtime: Number(mtimeNs),
+      ctime: keepsCtime ? Number(ctimeNs) : 0,
+      ino: local ? Number(ino) : 0
+    }),
     isFresh: ({ mtimeNs, ctimeNs }) => mtimeNs >= oldest || (keepsCtime && ctimeNs >= oldest)
   }
 }

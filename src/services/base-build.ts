@@ -1,7 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Doubt, Status } from '../schemas/manifest.js'
-import { awaySentence, type Look, reconcile } from './reconcile.js'
+import { awaySentence, type Look, reconcile, type Scan } from './reconcile.js'
 import type { Base } from './settings.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
@@ -37,6 +37,8 @@ export interface BaseJob {
 /** What a build found of one base. */
 export interface BaseFound {
   entries: Trackeds
+  /** Those of them that are new or were read again. */
+  read: Trackeds
   status: BaseStatus
   warnings: Warning[]
   doubts: Doubt[]
@@ -76,7 +78,7 @@ async function scanBase(
   const { entries, state, error, warnings, doubts } = reconcile(before, look, {
     base: name,
     maxDrop: job.maxDrop,
-    accepted: job.accepted || (job.moved && (scan?.entries.size ?? 0) > 0),
+    accepted: job.accepted || (job.moved && isAny(scan)),
     remote: scanner.remote,
     doubts: last?.doubts?.filter(({ base }) => base === name) ?? [],
     now
@@ -84,6 +86,7 @@ async function scanBase(
   const scannedAt = scan ? now : (statusIn(last, name)?.scannedAt ?? null)
   return {
     entries,
+    read: new Map(scan?.read),
     status: { name, status: state, count: 0, scannedAt, error },
     warnings: scan ? warnings : warningsIn(last, name),
     doubts,
@@ -92,11 +95,16 @@ async function scanBase(
   }
 }
 
+function isAny(scan: Scan | undefined): boolean {
+  return scan !== undefined && scan.same.length + scan.read.size > 0
+}
+
 /** A base as the last build left it. */
 export function asBefore(scanner: Scanner, before: Trackeds, last: Status | undefined): BaseFound {
   const { name } = scanner.base
   return {
-    entries: new Map(before),
+    entries: before,
+    read: new Map(),
     status: {
       ...(statusIn(last, name) ?? { name, status: 'pending', count: 0, scannedAt: null, error: null })
     },
@@ -121,8 +129,13 @@ async function lookAtPaths(scanner: Scanner, found: BaseFound, rels: readonly st
   }
   const entries = new Map(found.entries)
   for (const [rel, tracked] of look.found) {
-    if (tracked) entries.set(rel, tracked)
-    else entries.delete(rel)
+    if (tracked) {
+      entries.set(rel, tracked)
+      found.read.set(rel, tracked)
+    } else {
+      entries.delete(rel)
+      found.read.delete(rel)
+    }
   }
   found.entries = entries
   found.filesRead += Math.max(0, scanner.counts.read - read)

@@ -3,11 +3,12 @@ import type { Progress, Step } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
 import { isNews, type Known, rootDigest } from './known.js'
-import { type EncodedManifest, encodeManifest, type Snapshot } from './manifest.js'
+import { encodeManifest, type Snapshot, snapshotOf } from './manifest.js'
 import { Memory, type MemoryPorts } from './memory.js'
-import { compareEntries } from './order.js'
 import { type Outcome, outcomeOf, roundMs } from './outcome.js'
+import { arrange, type Rows } from './rows.js'
 import type { Select } from './select.js'
+import { tallyBetween, tallyOf } from './tally.js'
 import type { Tracked } from './tracked.js'
 
 /** The outside of the builder. */
@@ -40,6 +41,13 @@ interface Saved {
   notWritten?: string | undefined
 }
 
+/** The listing that a build made, and the manifest's bytes where those are not what it says already. */
+type Made = Pick<Outcome, 'listing' | 'snapshot'> & {
+  rows: Rows
+  reports?: readonly Tracked[]
+  bytes?: Buffer
+}
+
 /** Builds the manifest. It remembers the last one, so that a refresh need not read it again. */
 export class Builder {
   readonly #ports: BuilderPorts
@@ -61,15 +69,16 @@ export class Builder {
     const known = await this.#step('load', steps, () => this.#memory.recall(job))
     const mode = this.#modeFor(job, known)
     const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
+    const tally = tallyOf(known, found)
     const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
     const { stamp, notWritten } = await this.#step('save', steps, async () =>
-      save ? await this.#save(known, found, made) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
+      save ? await this.#save(known, made) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
     )
     const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
     const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, mode, lastScan }
-    const outcome = outcomeOf(known, found, made.snapshot, run)
+    const outcome = outcomeOf(tally, found, made, run)
     if (notWritten === undefined) await this.#saveStatus(outcome.status)
-    this.#memory.remember(found, outcome, stamp)
+    this.#memory.remember(found, outcome, { ...made, stamp })
     return outcome
   }
 
@@ -81,7 +90,8 @@ export class Builder {
     if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
     const known = await this.#memory.recall({ ...job, mend: true })
-    if (!known.snapshot || known.snapshot.etag !== status.etag || !this.#isComplete(known)) return undefined
+    const { listing, rows, stamp } = known
+    if (!listing || listing.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(
       scanners.map((scanner) => {
         const entries = known.entries.get(scanner.base.name) ?? new Map()
@@ -91,9 +101,9 @@ export class Builder {
     const startedAt = Date.parse(status.startedAt)
     const run = { startedAt, endedAt: startedAt, steps: [], notWritten: undefined }
     const { remembered } = this.#memory
-    const before = remembered.snapshot ? remembered : known
-    const outcome = outcomeOf(before, found, known.snapshot, run)
-    this.#memory.remember(found, { ...outcome, status }, known.stamp)
+    const tally = tallyBetween(remembered.listing ? remembered : known, known)
+    const outcome = outcomeOf(tally, found, { listing, snapshot: () => snapshotOf(listing, rows) }, run)
+    this.#memory.remember(found, { listing, status }, { rows, stamp })
     const { durationMs, skippedLinks = 0 } = status
     return { ...outcome, status, result: { ...outcome.result, durationMs, skippedLinks } }
   }
@@ -143,29 +153,32 @@ export class Builder {
     return found
   }
 
-  #encode(known: Known, found: Map<string, BaseFound>, startedAt: number): EncodedManifest {
-    const entries: Tracked[] = []
-    for (const part of found.values()) for (const tracked of part.entries.values()) entries.push(tracked)
-    entries.sort((a, b) => compareEntries(a.entry, b.entry))
+  /** Lays the manifest out anew, unless it says all there is to say already. */
+  #encode(known: Known, found: Map<string, BaseFound>, startedAt: number): Made {
     const bases: BaseCount[] = this.#ports.scanners.map(({ base: { name, root } }) => {
       const { entries: listed, status } = found.get(name) as BaseFound
       const seen = listed.size > 0 || status.status === 'ok' || known.bases.get(name)?.seen === true
       return { name, count: listed.size, root: rootDigest(root), ...(seen && { seen }) }
     })
-    return encodeManifest(entries, bases, (etag) =>
-      known.snapshot?.etag === etag ? known.snapshot.generatedAt : new Date(startedAt).toISOString()
+    const { listing, rows } = known
+    if (listing && !isNews(known, found, bases))
+      return { listing, rows, snapshot: () => snapshotOf(listing, rows) }
+    const reports = arrange(rows, trackedsIn(found))
+    const { facts, ...encoded } = encodeManifest(reports, bases, rows, (etag) =>
+      listing?.etag === etag ? listing.generatedAt : new Date(startedAt).toISOString()
     )
+    return { ...encoded, listing: facts, reports }
   }
 
   /** @returns the manifest's stamp, or the error's code where it could not be written */
-  async #save(known: Known, found: Map<string, BaseFound>, made: EncodedManifest): Promise<Saved> {
+  async #save(known: Known, { bytes }: Made): Promise<Saved> {
     const { manifest } = this.#ports
     try {
       // What could not be read is not replaced: it may hold what is not known here.
       if (known.late) return { notWritten: 'RI_ERR_LATE' }
       await manifest.sweep()
-      if (!isNews(known, found, made.snapshot)) return { stamp: known.stamp }
-      await manifest.write(made.bytes)
+      if (!bytes) return { stamp: known.stamp }
+      await manifest.write(bytes)
       return { stamp: await manifest.stamp() }
     } catch (error) {
       return { notWritten: codeOf(error) }
@@ -181,6 +194,10 @@ export class Builder {
       this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
     }
   }
+}
+
+function* trackedsIn(found: Map<string, BaseFound>): Generator<Tracked> {
+  for (const { entries } of found.values()) yield* entries.values()
 }
 
 /** What a companion tells of the last whole look at the bases. */

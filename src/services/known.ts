@@ -1,15 +1,21 @@
 import type { BaseCount, Status } from '../schemas/manifest.js'
 import type { BaseFound } from './base-build.js'
 import { digestOf } from './etag.js'
-import { type OpenedManifest, type Snapshot, trackedIn } from './manifest.js'
-import { type Select, selects } from './select.js'
-import type { Trackeds } from './tracked.js'
+import { firstLine, lineEnd, nameIn } from './lines.js'
+import type { ListingFacts, Snapshot } from './manifest.js'
+import type { OpenedManifest } from './open-manifest.js'
+import { noRows, Rows } from './rows.js'
+import { type Select, selection } from './select.js'
+import { decodeState } from './state.js'
+import { isKnown, isSameStamp, type Tracked, type Trackeds, trackRow } from './tracked.js'
 
 /** What is known before a build begins. */
 export interface Known {
   /** The stamp of the manifest that says so; undefined where it has to be written in any case. */
   stamp: string | undefined
-  snapshot: Snapshot | undefined
+  listing: ListingFacts | undefined
+  /** The listing's lines. */
+  rows: Rows
   /** By base. */
   entries: Map<string, Trackeds>
   /** By base: what the manifest's head says. */
@@ -21,7 +27,8 @@ export interface Known {
 
 export const nothingKnown: Known = {
   stamp: undefined,
-  snapshot: undefined,
+  listing: undefined,
+  rows: noRows,
   entries: new Map(),
   bases: new Map(),
   status: undefined
@@ -35,21 +42,44 @@ export function knownFrom(
   names: readonly string[],
   select: Select
 ): Known {
-  const { snapshot } = opened
+  const { body: _, ...listing } = opened.snapshot
+  const { rows, reports } = rowsIn(opened, status?.settled === true && status.etag === listing.etag)
   const entries = new Map<string, Trackeds>(names.map((name) => [name, new Map()]))
-  const settled = status?.settled === true && status.etag === snapshot.etag
-  for (const tracked of trackedIn(opened)) {
-    const { base, rel } = tracked.entry
-    if (settled && tracked.stamp !== '') tracked.recheck = false
-    if (selects(select, rel)) entries.get(base)?.set(rel, tracked)
+  const isSelected = selection(select)
+  for (const tracked of reports) {
+    if (isSelected(tracked.rel)) entries.get(tracked.base)?.set(tracked.rel, tracked)
   }
   return {
     stamp,
-    snapshot,
+    listing,
+    rows,
     entries,
-    bases: new Map(snapshot.bases.map((base) => [base.name, base])),
+    bases: new Map(listing.bases.map((base) => [base.name, base])),
     status
   }
+}
+
+/** @param isSettled files that were too fresh to trust have been read again since */
+function rowsIn({ snapshot: { body, count }, state }: OpenedManifest, isSettled: boolean) {
+  const keptOf = decodeState(state)
+  const starts = new Uint32Array(count + 1)
+  const reports: Tracked[] = []
+  let at = firstLine(body)
+  for (let row = 0; row < count; row++) {
+    starts[row] = at
+    const { base, rel } = nameIn(body, at)
+    at = lineEnd(body, at)
+    const { stamp, recheck, warnings } = keptOf(row)
+    reports.push(
+      trackRow({ base, rel }, row, {
+        stamp,
+        recheck: recheck && !(isSettled && isKnown(stamp)),
+        warnings: warnings.map((warning) => ({ ...warning, base, rel }))
+      })
+    )
+  }
+  starts[count] = at
+  return { rows: new Rows(body, starts), reports }
 }
 
 /** What a listing without a manifest tells; files whose entries are remembered as they are there are known by their stamps. */
@@ -62,9 +92,10 @@ export function knownAgain(
 ): Known {
   const known = knownFrom({ snapshot, state: Buffer.alloc(0) }, '', status, names, select)
   for (const [name, entries] of known.entries) {
-    for (const [rel, { line }] of entries) {
+    for (const [rel, { row }] of entries) {
       const before = remembered.entries.get(name)?.get(rel)
-      if (before?.line === line) entries.set(rel, before)
+      if (before && remembered.rows.lineOf(before) === known.rows.line(row).toString('utf8'))
+        entries.set(rel, { ...before, made: undefined, row })
     }
   }
   return known
@@ -76,15 +107,19 @@ export function isForgotten(base: BaseCount | undefined): boolean {
 }
 
 /** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
-export function isNews(known: Known, found: Map<string, BaseFound>, snapshot: Snapshot): boolean {
-  if (known.stamp === undefined || known.snapshot?.etag !== snapshot.etag) return true
-  if (snapshot.bases.length !== known.bases.size) return true
-  if (snapshot.bases.some((base) => isOther(base, known.bases.get(base.name)))) return true
-  for (const [name, { entries }] of found) {
+export function isNews(known: Known, found: Map<string, BaseFound>, bases: readonly BaseCount[]): boolean {
+  if (known.stamp === undefined || bases.length !== known.bases.size) return true
+  if (bases.some((base) => isOther(base, known.bases.get(base.name)))) return true
+  let count = 0
+  for (const [name, { entries, read }] of found) {
     const before = known.entries.get(name)
-    for (const [rel, { stamp }] of entries) if (before?.get(rel)?.stamp !== stamp) return true
+    count += entries.size
+    for (const [rel, { made, stamp }] of read) {
+      const old = before?.get(rel)
+      if (entries.has(rel) && (!old || made || !isSameStamp(old.stamp, stamp))) return true
+    }
   }
-  return false
+  return count !== known.rows.count
 }
 
 function isOther(base: BaseCount, before: BaseCount | undefined): boolean {

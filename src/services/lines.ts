@@ -34,6 +34,28 @@ export function entryBytes(body: Buffer, start: number, end: number): Buffer {
   return body.subarray(start, body[end - 2] === COMMA ? end - 2 : end - 1)
 }
 
+const NAME_KEYS = ['{"base":"', '","rel":"'].map((key) => Buffer.from(key)) as [Buffer, Buffer]
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+
+/** Base and rel of the entry whose line begins at `start`; without parsing it where they stand first and plain. */
+export function nameIn(body: Buffer, start: number): Pick<Entry, 'base' | 'rel'> {
+  const [baseKey, relKey] = NAME_KEYS
+  const base = plainText(body, start, baseKey)
+  const rel = base && plainText(body, base.end, relKey)
+  if (base && rel) return { base: base.text, rel: rel.text }
+  return JSON.parse(entryBytes(body, start, lineEnd(body, start)).toString('utf8'))
+}
+
+/** The text behind a key, where nothing in it is escaped, and where it ends. */
+function plainText(body: Buffer, start: number, key: Buffer): { text: string; end: number } | undefined {
+  const from = start + key.length
+  for (let i = 0; i < key.length; i++) if (body[start + i] !== key[i]) return undefined
+  let end = from
+  while (body[end] !== QUOTE) if (body[end++] === BACKSLASH || end >= body.length) return undefined
+  return { text: body.toString('utf8', from, end), end }
+}
+
 /**
  * Parses an entry.
  * @throws where it is none

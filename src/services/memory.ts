@@ -2,9 +2,12 @@ import type { Status } from '../schemas/manifest.js'
 import type { BaseFound } from './base-build.js'
 import type { Job } from './job.js'
 import { isForgotten, type Known, knownAgain, knownFrom, nothingKnown } from './known.js'
-import type { OpenedManifest, Snapshot } from './manifest.js'
+import type { Snapshot } from './manifest.js'
+import type { OpenedManifest } from './open-manifest.js'
 import type { Outcome } from './outcome.js'
+import { type Rows, settle } from './rows.js'
 import type { Select } from './select.js'
+import { type Tracked, track } from './tracked.js'
 
 /** Where a builder learns what was known before. */
 export interface MemoryPorts {
@@ -47,7 +50,7 @@ export class Memory {
     // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
     // remembered; the manifest is written again in any case.
     const served = await lastGood()
-    const isNewer = served !== undefined && served.etag !== this.#known.snapshot?.etag
+    const isNewer = served !== undefined && served.etag !== this.#known.listing?.etag
     const known = isNewer ? knownAgain(served, this.#known, status, names, select) : this.#known
     return { ...known, stamp: undefined, status, late: state === 'late' }
   }
@@ -63,27 +66,44 @@ export class Memory {
     let added = 0
     for (const name of forgotten) {
       const remembered = before.entries.get(name) ?? new Map()
-      entries.set(name, remembered)
+      entries.set(name, new Map([...remembered].map(([rel, tracked]) => [rel, taken(tracked, before.rows)])))
       added += remembered.size
     }
-    if (added === 0 || !known.snapshot) return known
+    if (added === 0 || !known.listing) return known
     return {
       ...known,
       stamp: undefined,
       entries,
-      snapshot: { ...known.snapshot, count: known.snapshot.count + added }
+      listing: { ...known.listing, count: known.listing.count + added }
     }
   }
 
-  remember(found: Map<string, BaseFound>, { snapshot, status }: Outcome, stamp: string | undefined): void {
+  /** @param reports those of the listing, where it was laid out anew */
+  remember(
+    found: Map<string, BaseFound>,
+    { listing, status }: Pick<Outcome, 'listing' | 'status'>,
+    {
+      rows,
+      stamp,
+      reports = []
+    }: Pick<Known, 'rows' | 'stamp'> & { reports?: readonly Tracked[] | undefined }
+  ): void {
+    settle(reports)
     this.#known = {
       stamp,
-      snapshot: { ...snapshot, body: Buffer.alloc(0) },
+      listing,
+      rows,
       entries: new Map([...found].map(([name, { entries }]) => [name, entries])),
-      bases: new Map(snapshot.bases.map((base) => [base.name, base])),
+      bases: new Map(listing.bases.map((base) => [base.name, base])),
       status
     }
   }
+}
+
+/** A report of another listing than that which is gone on from, with its line. */
+function taken(tracked: Tracked, rows: Rows): Tracked {
+  const { stamp, recheck, warnings } = tracked
+  return track(JSON.parse(rows.lineOf(tracked)), stamp, recheck, warnings)
 }
 
 /** What a stranger's letter says; undefined where it can not be understood. */

@@ -2,14 +2,17 @@ import type { Warning } from '../schemas/entry.js'
 import { MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
 import type { BuildResult, Step } from '../schemas/rebuild.js'
 import type { BaseFound } from './base-build.js'
-import type { Known } from './known.js'
-import type { Snapshot } from './manifest.js'
+import type { ListingFacts, Snapshot } from './manifest.js'
+import type { Tally } from './tally.js'
+import type { Trackeds } from './tracked.js'
 
 /** How a build ended: what it has to say, its listing, and why that could not be saved. */
 export interface Outcome {
   result: BuildResult
   status: Status
-  snapshot: Snapshot
+  listing: ListingFacts
+  /** The listing with its bytes. */
+  snapshot(): Snapshot
   /** The error's code, where the manifest could not be written. */
   notWritten?: string
 }
@@ -30,26 +33,27 @@ export interface Run {
 
 /** Puts a build's outcome together. */
 export function outcomeOf(
-  known: Known,
+  tally: Tally,
   found: Map<string, BaseFound>,
-  snapshot: Snapshot,
+  { listing, snapshot }: Pick<Outcome, 'listing' | 'snapshot'>,
   run: Run
 ): Outcome {
   const parts = [...found.values()]
   const skippedLinks = parts.reduce((total, part) => total + part.skippedLinks, 0)
   const told = {
-    etag: snapshot.etag,
+    etag: listing.etag,
     startedAt: new Date(run.startedAt).toISOString(),
     durationMs: roundMs(run.steps.reduce((total, { ms }) => total + ms, 0)),
     bases: parts.map(({ status }) => status),
     warnings: parts.flatMap(({ warnings }) => warnings).toSorted(compareWarnings)
   }
   return {
+    listing,
     snapshot,
     result: {
       ...told,
-      count: snapshot.count,
-      ...difference(known, found),
+      count: listing.count,
+      ...tally,
       skippedLinks,
       filesRead: parts.reduce((total, { filesRead }) => total + filesRead, 0),
       steps: run.steps
@@ -64,22 +68,15 @@ export function outcomeOf(
         ...(run.mode !== undefined && { scanMode: run.mode })
       }),
       doubts: parts.flatMap(({ doubts }) => doubts),
-      settled: parts.every(({ entries }) => [...entries.values()].every(({ recheck }) => !recheck))
+      settled: parts.every(({ entries }) => isSettled(entries))
     },
     ...(run.notWritten === undefined ? {} : { notWritten: run.notWritten })
   }
 }
 
-function difference(known: Known, found: Map<string, BaseFound>) {
-  const counts = { added: 0, updated: 0, removed: 0, unchanged: 0 }
-  for (const [name, { entries }] of found) {
-    const before = known.entries.get(name)
-    for (const [rel, { line }] of entries) {
-      const old = before?.get(rel)?.line
-      counts[old === undefined ? 'added' : old === line ? 'unchanged' : 'updated']++
-    }
-  }
-  return { ...counts, removed: (known.snapshot?.count ?? 0) - counts.updated - counts.unchanged }
+function isSettled(entries: Trackeds): boolean {
+  for (const { recheck } of entries.values()) if (recheck) return false
+  return true
 }
 
 function compareWarnings(a: Warning, b: Warning): number {

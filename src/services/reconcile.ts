@@ -5,7 +5,10 @@ import type { Tracked, Trackeds } from './tracked.js'
 
 /** What one look at a whole base found. */
 export interface Scan {
-  entries: Trackeds
+  /** Known reports that are as they were. */
+  same: Tracked[]
+  /** Those that are new or were read again, by rel. */
+  read: Trackeds
   /** Folders that were listed, the base itself as ''; and whether they held any name. */
   folders: Map<string, boolean>
   /** Folders and files below which nothing is known now. */
@@ -58,19 +61,36 @@ export function reconcile(known: Trackeds, look: Look, judgement: Judgement): Re
     }
   }
   const { scan } = look
-  const entries = new Map(scan.entries)
-  const missing: Tracked[] = []
-  for (const [rel, tracked] of known) {
-    if (entries.has(rel)) continue
-    if (scan.unreadable.some((place) => isBelow(rel, place))) entries.set(rel, tracked)
-    else missing.push(tracked)
-  }
+  const { entries, missing } = merge(known, scan)
   const settled: Reconciled = { entries, state: 'ok', error: null, warnings: [...scan.warnings], doubts: [] }
   if (missing.length === 0 || judgement.accepted || judgement.maxDrop >= 1) return settled
-  if (isTooMuch(missing.length, known.size, scan, judgement))
+  const isEmpty = scan.same.length + scan.read.size === 0
+  if (isTooMuch(missing.length, known.size, isEmpty, judgement))
     return suspect(settled, missing, known.size, judgement)
   if (judgement.remote) doubtFolders(settled, missing, scan, judgement)
   return settled
+}
+
+/** What was found, and what stays as nothing is known of its place; and what is missing. Copied only where it changed. */
+function merge(known: Trackeds, scan: Scan): { entries: Trackeds; missing: Tracked[] } {
+  let again = 0
+  for (const rel of scan.read.keys()) if (known.has(rel)) again++
+  const isAllThere = scan.same.length + again === known.size
+  if (isAllThere && scan.read.size === 0) return { entries: known, missing: [] }
+  const entries = new Map(known)
+  const missing: Tracked[] = []
+  if (!isAllThere) {
+    const same = new Set(scan.same)
+    for (const tracked of known.values()) {
+      const { rel } = tracked
+      if (same.has(tracked) || scan.read.has(rel) || scan.unreadable.some((place) => isBelow(rel, place)))
+        continue
+      entries.delete(rel)
+      missing.push(tracked)
+    }
+  }
+  for (const [rel, tracked] of scan.read) entries.set(rel, tracked)
+  return { entries, missing }
 }
 
 /** Why a base is unavailable, and what becomes of its reports. */
@@ -83,12 +103,12 @@ function isBelow(rel: string, place: string): boolean {
   return place === '' || rel === place || rel.startsWith(`${place}/`)
 }
 
-function isTooMuch(missing: number, known: number, scan: Scan, { maxDrop }: Judgement): boolean {
-  return scan.entries.size === 0 || (missing >= SMALL_DROP && missing > known * maxDrop)
+function isTooMuch(missing: number, known: number, isEmpty: boolean, { maxDrop }: Judgement): boolean {
+  return isEmpty || (missing >= SMALL_DROP && missing > known * maxDrop)
 }
 
 function suspect(settled: Reconciled, missing: Tracked[], known: number, { base }: Judgement): Reconciled {
-  for (const tracked of missing) settled.entries.set(tracked.entry.rel, tracked)
+  for (const tracked of missing) settled.entries.set(tracked.rel, tracked)
   const all = missing.length === known ? `all ${known}` : `${missing.length} of ${known}`
   return {
     ...settled,
@@ -102,7 +122,7 @@ function suspect(settled: Reconciled, missing: Tracked[], known: number, { base 
 function doubtFolders(settled: Reconciled, missing: Tracked[], scan: Scan, judgement: Judgement): void {
   const kept = new Map<string, Tracked[]>()
   for (const tracked of missing) {
-    const folder = goneFolderOf(tracked.entry.rel, scan)
+    const folder = goneFolderOf(tracked.rel, scan)
     if (folder !== undefined) kept.set(folder, [...(kept.get(folder) ?? []), tracked])
   }
   for (const [rel, entries] of kept) {
@@ -110,7 +130,7 @@ function doubtFolders(settled: Reconciled, missing: Tracked[], scan: Scan, judge
     // A moment that is still to come was told by a clock that has been set back since.
     const since = told !== undefined && told <= judgement.now ? told : judgement.now
     if (Date.parse(judgement.now) - Date.parse(since) >= DOUBT_MS) continue
-    for (const tracked of entries) settled.entries.set(tracked.entry.rel, tracked)
+    for (const tracked of entries) settled.entries.set(tracked.rel, tracked)
     settled.doubts.push({ base: judgement.base, rel, since })
     settled.warnings.push({
       code: 'suspect-folder',

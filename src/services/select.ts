@@ -36,6 +36,23 @@ export function selects(select: Select, rel: string): boolean {
   return select.file(rel)
 }
 
+/** The same for many files: a folder is asked about once. */
+export function selection(select: Select): (rel: string) => boolean {
+  const folders = new Map<string, boolean>()
+  const isWalked = (folder: string): boolean => {
+    const known = folders.get(folder)
+    if (known !== undefined) return known
+    const above = folder.lastIndexOf('/')
+    const walked = (above === -1 || isWalked(folder.slice(0, above))) && select.folder(folder)
+    folders.set(folder, walked)
+    return walked
+  }
+  return (rel) => {
+    const slash = rel.lastIndexOf('/')
+    return (slash === -1 || isWalked(rel.slice(0, slash))) && select.file(rel)
+  }
+}
+
 function matcher(globs: readonly string[]): (rel: string) => boolean {
   if (globs.length === 0) return () => false
   return picomatch(globs.map(anchored), { dot: true, flags: 'is', nonegate: true, strictSlashes: true })

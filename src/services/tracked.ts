@@ -1,20 +1,69 @@
 import type { Entry, Warning } from '../schemas/entry.js'
+import type { Position } from './order.js'
 
-/** An entry with what the builder needs to know its file again. */
-export interface Tracked {
-  entry: Entry
-  /** The entry as it stands in the manifest. */
-  line: string
-  /** What the file system said of the file; the same stamp means the same bytes. Empty where nothing is known. */
-  stamp: string
-  /** The stamp was too fresh to trust, or the file could not be read: read it again at the next build. */
-  recheck: boolean
-  warnings: Warning[]
+/**
+ * What the file system said of a file: size in bytes, times in nanoseconds since 1970, inode; 0 where it is not worth
+ * anything there. The same stamp means the same bytes, unless it was fresh; numbers round what is larger than 2^53, which
+ * tells apart what is not fresh all the same. NaN where nothing is known.
+ */
+export interface Stamp {
+  readonly size: number
+  readonly mtime: number
+  readonly ctime: number
+  readonly ino: number
 }
 
-/** Tracks an entry; its line is made once and copied from then on. */
-export function track(entry: Entry, stamp: string, recheck: boolean, warnings: Warning[]): Tracked {
-  return { entry, line: JSON.stringify(entry), stamp, recheck, warnings }
+/** The stamp of a file that is to be read in any case. */
+export const NO_STAMP: Stamp = { size: 0, mtime: Number.NaN, ctime: 0, ino: 0 }
+
+/** What an entry says, as long as it stands in no listing that the builder holds. */
+export interface Made extends Position {
+  /** The entry as JSON, which is copied from then on. */
+  line: string
+}
+
+/** A report as the builder knows it. */
+export interface Tracked {
+  readonly base: string
+  readonly rel: string
+  readonly stamp: Stamp
+  /** The stamp was too fresh to trust, or the file could not be read: read it again at the next build. */
+  recheck: boolean
+  readonly warnings: readonly Warning[]
+  /** Absent where its line stands in the builder's listing, in this row. */
+  made?: Made | undefined
+  row: number
+}
+
+const NONE: readonly Warning[] = []
+
+/** Tracks an entry; its line is made once. */
+export function track(
+  entry: Entry,
+  stamp: Stamp,
+  recheck: boolean,
+  warnings: readonly Warning[] = NONE
+): Tracked {
+  const { base, rel, date, mtime } = entry
+  const made = { line: JSON.stringify(entry), date, mtime, base, rel }
+  return { base, rel, stamp, recheck, warnings: warnings.length ? warnings : NONE, made, row: -1 }
+}
+
+/** Tracks an entry whose line stands in a row of the listing. */
+export function trackRow(
+  { base, rel }: Pick<Entry, 'base' | 'rel'>,
+  row: number,
+  { stamp, recheck, warnings }: Pick<Tracked, 'stamp' | 'recheck' | 'warnings'>
+): Tracked {
+  return { base, rel, stamp, recheck, warnings, made: undefined, row }
+}
+
+export function isKnown({ mtime }: Stamp): boolean {
+  return !Number.isNaN(mtime)
+}
+
+export function isSameStamp(a: Stamp, b: Stamp): boolean {
+  return a.size === b.size && Object.is(a.mtime, b.mtime) && a.ctime === b.ctime && a.ino === b.ino
 }
 
 /** Tracked entries of one base, by rel. */

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import t from 'tap'
-import { openManifest } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
 import { dose, rounds } from '../dose.js'
 import { childrenOf, hasEnded, plant, Service, scratch, until } from '../support.js'
 

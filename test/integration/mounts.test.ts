@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BuildResult } from '../../src/schemas/rebuild.js'
-import { openManifest } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
 import { Mount, noMounts } from '../mount.js'
 import { childrenOf, plant, run, Service, scratch, until } from '../support.js'
 

@@ -2,7 +2,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t from 'tap'
-import { openManifest } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
 import { dose, rounds } from '../dose.js'
 import { plant, Service, scratch, until } from '../support.js'
 

@@ -5,7 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { openManifest } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
 import { digestIn } from '../../src/services/tag.js'
 import { CLI, childrenOf, plant, run, Service, scratch, until } from '../support.js'
 

@@ -7,16 +7,17 @@ import { join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
-import { asyncHands, type Hands, type Name, showBytes, syncHands } from '../../src/scan/hands.js'
+import { asyncHands, type HandsNow, showBytes, syncHands } from '../../src/scan/hands.js'
 import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { pinFolder, pinNow } from '../../src/scan/pin.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
-import { walk } from '../../src/scan/walk.js'
+import { walkNow } from '../../src/scan/walk-now.js'
+import type { Entry } from '../../src/schemas/entry.js'
 import type { Scan } from '../../src/services/reconcile.js'
 import { makeSelect } from '../../src/services/select.js'
-import type { Trackeds } from '../../src/services/tracked.js'
+import type { Tracked, Trackeds } from '../../src/services/tracked.js'
 import { plant } from '../support.js'
 
 const INCLUDE = ['**/*.{md,markdown,html,htm,txt,pdf}']
@@ -43,7 +44,13 @@ async function scan(root: string, over = {}, known: Trackeds = new Map(), full =
   return look.scan
 }
 
-const relsOf = ({ entries }: Scan) => [...entries.keys()].toSorted()
+/** What a scan says is there. */
+const knownIn = ({ same, read }: Scan): Trackeds =>
+  new Map([...same.map((each) => [each.rel, each] as const), ...read])
+const relsOf = (found: Scan) => [...knownIn(found).keys()].toSorted()
+const entryOf = (tracked: Tracked | undefined): Entry | undefined =>
+  tracked?.made && JSON.parse(tracked.made.line)
+const entryIn = (found: Scan, rel: string) => entryOf(knownIn(found).get(rel))
 
 t.test('regular files are found; links, FIFOs and sockets are neither followed nor opened', async (t) => {
   // A socket's path has to be short.
@@ -100,10 +107,10 @@ t.test('the manifest, its companion and their leftovers are never reports, where
 })
 
 /** The real hands, but for some paths, which fail. */
-function failing(code: string, ...rels: string[]): Hands {
+function failing(code: string, ...rels: string[]): HandsNow {
   const guard = <A extends unknown[], R>(call: (path: string, ...rest: A) => R) => {
     return (path: string, ...rest: A): R => {
-      if (rels.some((rel) => path.endsWith(`/${rel}`)))
+      if (rels.some((rel) => path === rel || path.endsWith(`/${rel}`)))
         throw Object.assign(new Error(path), { code, syscall: 'open' })
       return call(path, ...rest)
     }
@@ -111,23 +118,23 @@ function failing(code: string, ...rels: string[]): Hands {
   return { names: guard(syncHands.names), stat: syncHands.stat, open: guard(syncHands.open) }
 }
 
-function walkWith(hands: Hands, root: string, known: Trackeds = new Map()): Promise<Scan> {
+function walkWith(hands: HandsNow, root: string, known: Trackeds = new Map()): Promise<Scan> {
   const select = makeSelect(INCLUDE, [])
   const trust = trustIn('ext4', true, Date.now() + 1_000_000)
   const counts = { folders: 0, files: 0, read: 0 }
-  return walk({
+  const options = {
     base: 'b',
     root,
     pin: () => undefined,
     hands,
-    parallel: false,
     select,
     trust,
     isOwn: () => false,
     known,
     full: false,
     counts
-  })
+  }
+  return walkNow(options, hands)
 }
 
 t.test(
@@ -135,14 +142,11 @@ t.test(
   async (t) => {
     const root = t.testdir({ '2026-06-09-x.md': '# Title', 'b.md': '# B' })
     const found = await walkWith(failing('EACCES', '2026-06-09-x.md'), root)
-    t.match(found.entries.get('2026-06-09-x.md')?.entry, { title: 'X', date: '2026-06-09', size: 7 })
+    t.match(entryIn(found, '2026-06-09-x.md'), { title: 'X', date: '2026-06-09', size: 7 })
     t.match(found.warnings, [
       { code: 'unreadable', rel: '2026-06-09-x.md', message: 'permission is denied (EACCES)' }
     ])
-    t.equal(
-      (await walkWith(syncHands, root, found.entries)).entries.get('2026-06-09-x.md')?.entry.title,
-      'Title'
-    )
+    t.equal(entryIn(await walkWith(syncHands, root, knownIn(found)), '2026-06-09-x.md')?.title, 'Title')
   }
 )
 
@@ -150,10 +154,10 @@ t.test('a known file that can not be read keeps its last entry', async (t) => {
   const root = t.testdir({ 'a.md': '# A' })
   const first = await walkWith(syncHands, root)
   fs.writeFileSync(join(root, 'a.md'), '# Another')
-  const second = await walkWith(failing('EIO', 'a.md'), root, first.entries)
-  t.equal(second.entries.get('a.md')?.entry.title, 'A')
+  const second = await walkWith(failing('EIO', 'a.md'), root, knownIn(first))
+  t.equal(entryIn(second, 'a.md')?.title, 'A')
   t.match(second.warnings, [{ code: 'unreadable', rel: 'a.md' }])
-  t.equal((await walkWith(syncHands, root, second.entries)).entries.get('a.md')?.entry.title, 'Another')
+  t.equal(entryIn(await walkWith(syncHands, root, knownIn(second)), 'a.md')?.title, 'Another')
 })
 
 t.test('a folder that can not be listed is told, and is not taken for empty', async (t) => {
@@ -171,7 +175,7 @@ t.test('a folder that can not be listed is told, and is not taken for empty', as
 
 t.test('what is not an error of the file system is not taken for one', async (t) => {
   const root = t.testdir({ 'a.md': '# A' })
-  const broken: Hands = {
+  const broken: HandsNow = {
     ...syncHands,
     open: () => {
       throw new TypeError('a defect')
@@ -184,9 +188,9 @@ t.test('an unchanged file is not opened again; a changed one is, however it hide
   const root = t.testdir({ 'a.md': '# A', 'b.md': '# B', 'c.md': '# C' })
   const first = await scan(root)
   t.equal(first.filesRead, 3)
-  const second = await scan(root, {}, first.entries)
+  const second = await scan(root, {}, knownIn(first))
   t.equal(second.filesRead, 0)
-  t.equal(second.entries.get('a.md'), first.entries.get('a.md'))
+  t.equal(knownIn(second).get('a.md'), knownIn(first).get('a.md'))
 
   const { atime, mtime } = fs.statSync(join(root, 'b.md'))
   fs.writeFileSync(join(root, 'b.md'), '# X')
@@ -194,29 +198,30 @@ t.test('an unchanged file is not opened again; a changed one is, however it hide
   fs.writeFileSync(join(root, 'new.md'), '# A')
   fs.renameSync(join(root, 'new.md'), join(root, 'a.md'))
   fs.rmSync(join(root, 'c.md'))
-  const third = await scan(root, {}, second.entries)
+  const third = await scan(root, {}, knownIn(second))
   t.equal(third.filesRead, 2)
-  t.equal(third.entries.get('b.md')?.entry.title, 'X', 'same size, same mtime')
+  t.equal(entryIn(third, 'b.md')?.title, 'X', 'same size, same mtime')
   t.strictSame(relsOf(third), ['a.md', 'b.md'])
 
-  t.equal((await scan(root, {}, third.entries, true)).filesRead, 2, 'a full scan reads all')
+  t.equal((await scan(root, {}, knownIn(third), true)).filesRead, 2, 'a full scan reads all')
 })
 
 t.test('a file that was touched too shortly before the scan is read again', async (t) => {
   const root = t.testdir({ 'a.md': '# A' })
   const first = await scan(root, { now: Date.now() })
-  t.ok(first.entries.get('a.md')?.recheck)
-  const second = await scan(root, {}, first.entries)
+  t.ok(knownIn(first).get('a.md')?.recheck)
+  const second = await scan(root, {}, knownIn(first))
   t.equal(second.filesRead, 1)
-  t.notOk(second.entries.get('a.md')?.recheck)
-  t.equal((await scan(root, {}, second.entries)).filesRead, 0)
+  t.notOk(knownIn(second).get('a.md')?.recheck)
+  t.equal((await scan(root, {}, knownIn(second))).filesRead, 0)
 })
 
 t.test('what a stat is worth depends on its file system', async (t) => {
   const stat = { isFile: true, size: 1, mtimeNs: 1_000_000_000_000n, ctimeNs: 1_200_000_000_000n, ino: 7n }
-  t.equal(trustIn('ext4', true, 0).stamp(stat), '1000000000000.1200000000000.7')
-  t.equal(trustIn('nfs4', false, 0).stamp(stat), '1000000000000.1200000000000')
-  t.equal(trustIn('fuse.rclone', false, 0).stamp(stat), '1000000000000')
+  const all = { size: 1, mtime: 1_000_000_000_000, ctime: 1_200_000_000_000, ino: 7 }
+  t.strictSame(trustIn('ext4', true, 0).stamp(stat), all)
+  t.strictSame(trustIn('nfs4', false, 0).stamp(stat), { ...all, ino: 0 })
+  t.strictSame(trustIn('fuse.rclone', false, 0).stamp(stat), { ...all, ctime: 0, ino: 0 })
   const fresh = (type: string, local: boolean, at: number) => trustIn(type, local, at).isFresh(stat)
   t.ok(fresh('ext4', true, 1_202_000))
   t.notOk(fresh('ext4', true, 1_202_001))
@@ -228,7 +233,7 @@ t.test('a warning stays as long as its file does', async (t) => {
   const root = t.testdir({ 'a.md': '---\ntitle: a: b\n---\n# A' })
   const first = await scan(root)
   t.match(first.warnings, [{ code: 'front-matter', rel: 'a.md', line: 2 }])
-  t.strictSame((await scan(root, {}, first.entries)).warnings, first.warnings)
+  t.strictSame((await scan(root, {}, knownIn(first))).warnings, first.warnings)
 })
 
 t.test('a base that can not be listed is unavailable, with the reason and without its path', async (t) => {
@@ -257,7 +262,7 @@ t.test('single files are looked at without the rest', async (t) => {
   )
   if (!('found' in look)) throw new Error(look.unavailable)
   t.strictSame(
-    [...look.found].filter(([, tracked]) => tracked).map(([rel, tracked]) => [rel, tracked?.entry.title]),
+    [...look.found].filter(([, tracked]) => tracked).map(([rel, tracked]) => [rel, entryOf(tracked)?.title]),
     [
       ['a.md', 'A'],
       ['sub/d.md', 'D']
@@ -383,7 +388,10 @@ t.test('looking at many files by name holds few folders open', async (t) => {
   for (const type of ['ext4', 'fuse.rclone']) {
     const mounts = () => [{ point: '/', type, device: '0:1', root: '/' }]
     const found = await scanner(root, { mounts }).look(rels, new Map())
-    t.ok('found' in found && [...found.found.values()].every((tracked) => tracked?.entry.title === 'X'), type)
+    t.ok(
+      'found' in found && [...found.found.values()].every((tracked) => entryOf(tracked)?.title === 'X'),
+      type
+    )
   }
   t.equal(fs.readdirSync('/proc/self/fd').length, openBefore, 'and none afterwards')
 })
@@ -402,7 +410,7 @@ t.test('a file that vanishes under the walk is no error', async (t) => {
   plant(root, { 'a.md': '# A', 'b.md': '# B' })
   const first = await scan(root)
   fs.rmSync(join(root, 'a.md'))
-  const look = await scanner(root).look(['a.md'], first.entries)
+  const look = await scanner(root).look(['a.md'], knownIn(first))
   t.match(look, { found: new Map([['a.md', undefined]]), warnings: [] })
 })
 
@@ -421,15 +429,15 @@ t.test('where calls can hang, side by side and through the gate, the same is fou
   fs.writeFileSync(Buffer.concat([Buffer.from(`${root}/bad`), Buffer.from([0xff]), Buffer.from('.md')]), '')
   const remote = { mounts: () => [] }
   const [here, there] = [await scan(root), await scan(root, remote)]
-  const entries = (found: Scan) => relsOf(found).map((rel) => found.entries.get(rel)?.entry)
+  const entries = (found: Scan) => relsOf(found).map((rel) => entryIn(found, rel))
   t.strictSame(entries(there), entries(here))
-  t.equal(there.entries.size, 63)
+  t.equal(knownIn(there).size, 63)
   t.strictSame(there.warnings, here.warnings)
   t.match(there, { skippedLinks: 1, filesRead: 61 })
   t.ok(scanner(root, remote).remote)
   t.notOk(scanner(root).remote)
 
-  const again = await scan(root, remote, there.entries)
+  const again = await scan(root, remote, knownIn(there))
   t.equal(again.filesRead, 0)
   const look = await scanner(root, remote).look(['a.pdf', 'link/0/0.md', 'gone.md', '0/0/0.md'], new Map())
   if (!('found' in look)) throw new Error(look.unavailable)
@@ -454,7 +462,7 @@ t.test('what a file holds can not end a walk', async (t) => {
       throw new RangeError('deep')
     }
   } as unknown as Buffer
-  const broken: Hands = {
+  const broken: HandsNow = {
     ...syncHands,
     open: (path, wants, take) =>
       syncHands.open(path, wants, (stat, head) =>
@@ -498,10 +506,10 @@ t.test('a folder that is exchanged for a link under a walk leads nowhere', async
     fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
   }
   // Behind the listing of the base: its folder x is known to be a folder.
-  const before: Hands = {
+  const before: HandsNow = {
     ...syncHands,
     names: (path) => {
-      const names = syncHands.names(path) as Name[]
+      const names = syncHands.names(path)
       if (!fs.existsSync(join(folder, 'was'))) swap()
       return names
     }
@@ -510,7 +518,6 @@ t.test('a folder that is exchanged for a link under a walk leads nowhere', async
     base: 'b',
     root: base,
     hands: before,
-    parallel: false,
     select: makeSelect(INCLUDE, []),
     trust: trustIn('ext4', true, Date.now()),
     isOwn: () => false,
@@ -518,20 +525,20 @@ t.test('a folder that is exchanged for a link under a walk leads nowhere', async
     full: true,
     counts: { folders: 0, files: 0, read: 0 }
   }
-  t.strictSame(relsOf(await walk({ ...real, pin: pinNow })), [])
+  t.strictSame(relsOf(await walkNow({ ...real, pin: pinNow }, before)), [])
   fs.rmSync(join(base, 'x'))
   fs.renameSync(join(folder, 'was'), join(base, 'x'))
   // Behind the listing of x: its file a.md is known.
-  const behind: Hands = {
+  const behind: HandsNow = {
     ...syncHands,
     names: (path) => {
-      const names = syncHands.names(path) as Name[]
+      const names = syncHands.names(path)
       if (names.some(({ name }) => name === 'a.md')) swap()
       return names
     }
   }
-  const found = await walk({ ...real, hands: behind, pin: pinNow })
-  t.equal(found.entries.get('x/a.md')?.entry.title, 'Mine')
+  const found = await walkNow({ ...real, pin: pinNow }, behind)
+  t.equal(entryIn(found, 'x/a.md')?.title, 'Mine')
 })
 
 t.test('a deep tree holds few folders open', async (t) => {
@@ -540,7 +547,7 @@ t.test('a deep tree holds few folders open', async (t) => {
   plant(root, { [rel]: '# Deep' })
   const before = fs.readdirSync('/proc/self/fd').length
   let most = 0
-  const counting: Hands = {
+  const counting: HandsNow = {
     ...syncHands,
     open: (path, wants, take) => {
       most = fs.readdirSync('/proc/self/fd').length
@@ -555,14 +562,13 @@ t.test('a deep tree holds few folders open', async (t) => {
     root,
     pin: pinNow,
     hands: counting,
-    parallel: false,
     select,
     trust,
     known: new Map(),
     full: true,
     counts
   }
-  const found = await walk({ ...options, isOwn: () => false })
+  const found = await walkNow({ ...options, isOwn: () => false }, counting)
   t.strictSame(relsOf(found), [rel])
   t.ok(most - before < 100, `${most - before} more are open`)
   t.equal(fs.readdirSync('/proc/self/fd').length, before)

@@ -11,9 +11,11 @@ import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { lockScope } from '../../src/services/io/lock.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
 import { type Job, refresh } from '../../src/services/job.js'
-import { encodeManifest, openManifest, type Snapshot } from '../../src/services/manifest.js'
+import { encodeManifest, type Snapshot } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
+import { noRows } from '../../src/services/rows.js'
 import { makeSelect } from '../../src/services/select.js'
-import { track } from '../../src/services/tracked.js'
+import { type Made, NO_STAMP, track } from '../../src/services/tracked.js'
 import { plant, settingsFor } from '../support.js'
 
 /** A builder over real folders, at a time of its own: 2 000 s ahead, so that files are old enough to trust. */
@@ -130,7 +132,7 @@ t.test(
     fs.rmSync(join(folder, 'a/two.md'))
     const third = await builder.build(refresh)
     t.equal(third.result.etag, first.result.etag)
-    t.equal(third.snapshot.generatedAt, new Date(clock.now).toISOString())
+    t.equal(third.listing.generatedAt, new Date(clock.now).toISOString())
   }
 )
 
@@ -306,7 +308,7 @@ t.test('a manifest that was damaged without a trace in its stamp is mended by wh
 t.test('a manifest that can not be written is told by its code, and tried again', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' }, state: 'a file where the folder should be' })
   const { builder } = builderOver(folder, ['a'])
-  t.match(await builder.build(refresh), { notWritten: 'EEXIST', snapshot: { count: 1 } })
+  t.match(await builder.build(refresh), { notWritten: 'EEXIST', listing: { count: 1 } })
   fs.rmSync(join(folder, 'state'))
   t.equal((await builder.build(refresh)).notWritten, undefined)
 })
@@ -396,7 +398,7 @@ t.test('the same files give the same listing in any process', async (t) => {
     refresh
   )
   t.equal(first.result.etag, second.result.etag)
-  t.strictSame(first.snapshot.body, second.snapshot.body)
+  t.strictSame(first.snapshot().body, second.snapshot().body)
 })
 
 t.test('a new builder without a manifest goes on from the last good listing that it is given', async (t) => {
@@ -406,7 +408,7 @@ t.test('a new builder without a manifest goes on from the last good listing that
   fs.renameSync(join(folder, 'a'), join(folder, 'away'))
   fs.rmSync(manifest)
   const fresh = builderOver(folder, ['a'])
-  fresh.served.snapshot = snapshot
+  fresh.served.snapshot = snapshot()
   const { result } = await fresh.builder.build({ ...refresh, mend: true })
   t.match(result, { count: 1, bases: [{ status: 'unavailable', count: 1 }] })
   t.strictSame(titlesIn(manifest), ['One'])
@@ -420,7 +422,7 @@ t.test('what is served is newer than what a builder remembers', async (t) => {
   const { snapshot } = await other.builder.build(refresh)
   fs.renameSync(join(folder, 'a'), join(folder, 'away'))
   fs.rmSync(mine.manifest)
-  mine.served.snapshot = snapshot
+  mine.served.snapshot = snapshot()
   t.match((await mine.builder.build({ ...refresh, mend: true })).result, {
     count: 2,
     bases: [{ count: 2 }]
@@ -468,7 +470,7 @@ t.test('a FIFO or device in the place of the manifest is neither waited for nor 
   const folder = t.testdir({ a: { 'one.md': '# One' }, state: {} })
   const { builder, manifest } = builderOver(folder, ['a'])
   execFileSync('mkfifo', [manifest])
-  t.match(await builder.build(refresh), { notWritten: 'ENOTFILE', snapshot: { count: 1 } })
+  t.match(await builder.build(refresh), { notWritten: 'ENOTFILE', listing: { count: 1 } })
   t.ok(fs.statSync(manifest).isFIFO())
   fs.rmSync(manifest)
   t.match(await builder.build(refresh), { notWritten: undefined })
@@ -496,7 +498,7 @@ t.test(
     })
     const again = await mine.builder.build(asked)
     t.match(again.result, { added: 0, unchanged: 2 })
-    t.equal(JSON.parse(again.snapshot.body.toString()).count, 2, 'its listing can be handed over')
+    t.equal(JSON.parse(again.snapshot().body.toString()).count, 2, 'its listing can be handed over')
     for (const more of [
       { mode: 'full' as const },
       { acceptRemovals: ['a'] },
@@ -554,7 +556,7 @@ t.test(
     })
     fs.writeFileSync(mine.manifest, made)
     const fresh = builderOver(folder, ['a', 'b'])
-    fresh.served.snapshot = snapshot
+    fresh.served.snapshot = snapshot()
     t.match((await fresh.builder.build({ ...refresh, mend: true })).result, {
       count: 2,
       bases: [{ status: 'unavailable', count: 1 }, {}]
@@ -567,7 +569,7 @@ t.test('a base whose loss was accepted is not brought back', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
   const mine = builderOver(folder, ['a', 'b'])
   const { snapshot } = await mine.builder.build(refresh)
-  mine.served.snapshot = snapshot
+  mine.served.snapshot = snapshot()
   fs.rmSync(join(folder, 'a/one.md'))
   await builderOver(folder, ['a', 'b']).builder.build({ ...refresh, acceptRemovals: ['a'] })
   t.match((await mine.builder.build(refresh)).result, { count: 1, bases: [{ status: 'ok', count: 0 }, {}] })
@@ -588,11 +590,11 @@ t.test('a manifest with a sound seal whose lines can not be understood is mended
   const folder = t.testdir({ a: { 'one.md': '# One' } })
   const { builder, manifest } = builderOver(folder, ['a'])
   await builder.build(refresh)
-  const bad = track({} as never, '', true, [])
-  bad.line = 'not json at all'
+  const bad = track({} as never, NO_STAMP, true)
+  bad.made = { ...(bad.made as Made), line: 'not json at all' }
   fs.writeFileSync(
     manifest,
-    encodeManifest([bad], [{ name: 'a', count: 1 }], () => '2026-06-09T00:00:00.000Z').bytes
+    encodeManifest([bad], [{ name: 'a', count: 1 }], noRows, () => '2026-06-09T00:00:00.000Z').bytes
   )
   t.match(await builderOver(folder, ['a']).builder.build(refresh), {
     notWritten: undefined,
@@ -604,7 +606,7 @@ t.test('a manifest with a sound seal whose lines can not be understood is mended
 t.test('what is built without the lock is handed over, and not written', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' } })
   const { real, builder, manifest } = builderOver(folder, ['a'])
-  t.match(await real.build(refresh, false), { notWritten: 'RI_ERR_LOCKED', snapshot: { count: 1 } })
+  t.match(await real.build(refresh, false), { notWritten: 'RI_ERR_LOCKED', listing: { count: 1 } })
   t.notOk(fs.existsSync(manifest))
   t.match(await builder.build(refresh), { notWritten: undefined })
 })
@@ -635,8 +637,8 @@ t.test('the removal of the last report of an absent base, by name, is not undone
   const mine = builderOver(folder, ['a', 'b'])
   const other = builderOver(folder, ['a', 'b'])
   const { snapshot } = await mine.builder.build(refresh)
-  mine.served.snapshot = snapshot
-  other.served.snapshot = snapshot
+  mine.served.snapshot = snapshot()
+  other.served.snapshot = snapshot()
   fs.rmSync(join(folder, 'a/one.md'))
   t.match((await other.builder.build(refresh)).result, { count: 2, bases: [{ status: 'suspect' }, {}] })
   const paths = [{ base: 'a', rel: 'one.md' }]
@@ -670,6 +672,6 @@ t.test('a manifest that gave no answer is not replaced by one that knows less', 
   const file = manifestFile(manifest, () => [], Date.now)
   const read = async () => ({ state: 'late' as const, reason: 'no answer', stamp: undefined })
   const fresh = builderOver(folder, ['a'], {}, { manifest: { ...file, read } })
-  t.match(await fresh.builder.build(refresh), { notWritten: 'RI_ERR_LATE', snapshot: { count: 0 } })
+  t.match(await fresh.builder.build(refresh), { notWritten: 'RI_ERR_LATE', listing: { count: 0 } })
   t.strictSame(fs.readFileSync(manifest), bytes)
 })

@@ -11,12 +11,14 @@ import { differences } from '../../src/services/differences.js'
 import { digestOf } from '../../src/services/etag.js'
 import { History } from '../../src/services/history.js'
 import { filterEntries, filterKey } from '../../src/services/listing.js'
-import { encodeManifest, openManifest, type Snapshot } from '../../src/services/manifest.js'
+import { encodeManifest, type Snapshot } from '../../src/services/manifest.js'
+import { openManifest } from '../../src/services/open-manifest.js'
 import { compareEntries } from '../../src/services/order.js'
 import { Pages } from '../../src/services/pages.js'
+import { noRows } from '../../src/services/rows.js'
 import { inSlices } from '../../src/services/slices.js'
 import { digestIn } from '../../src/services/tag.js'
-import { track } from '../../src/services/tracked.js'
+import { NO_STAMP, track } from '../../src/services/tracked.js'
 
 /** A property, with as many examples; a failure names the smallest one, and its seed. */
 async function holds<T>(
@@ -35,8 +37,8 @@ function entry(base: string, rel: string, more: Partial<Entry> = {}): Entry {
 }
 
 function snapshotOf(entries: readonly Entry[]): Snapshot {
-  const tracked = entries.toSorted(compareEntries).map((each) => track(each, '', false, []))
-  return encodeManifest(tracked, [], () => NOW).snapshot
+  const tracked = entries.toSorted(compareEntries).map((each) => track(each, NO_STAMP, false))
+  return encodeManifest(tracked, [], noRows, () => NOW).snapshot()
 }
 
 const parsed = ({ body }: { body: Buffer }): Listing => JSON.parse(body.toString('utf8'))
@@ -392,8 +394,8 @@ t.test('much work at once leaves others their turns', async (t) => {
 t.test('a manifest of another program has to be one that pages can lead through', async (t) => {
   const good = [entry('a', '1'), entry('a', '2')]
   const manifestOf = (reports: Entry[], generatedAt = NOW) => {
-    const tracked = reports.map((each) => track(each, '', false, []))
-    const { etag } = encodeManifest(tracked, [], () => generatedAt).snapshot
+    const tracked = reports.map((each) => track(each, NO_STAMP, false))
+    const { etag } = encodeManifest(tracked, [], noRows, () => generatedAt).facts
     return Buffer.from(
       JSON.stringify({ version: 1, etag, generatedAt, count: reports.length, bases: [], reports })
     )

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { manifestView } from '../../src/services/io/manifest-view.js'
 import { encodeManifest } from '../../src/services/manifest.js'
 import type { ManifestView } from '../../src/services/reader.js'
+import { noRows } from '../../src/services/rows.js'
 import { track } from '../../src/services/tracked.js'
 import { childrenOf, scratch, until } from '../support.js'
 
@@ -15,10 +16,14 @@ const looker = new URL('../../src/looker-main.js', import.meta.url)
 function manifestOf(...titles: string[]): Buffer {
   const entries = titles.map((title) => {
     const entry = { base: 'b', rel: `${title}.md`, title, date: '2026-06-09', type: 'markdown', size: 1 }
-    return track({ ...entry, mtime: '2026-06-09T00:00:00.000Z' }, 's', false, [])
+    return track(
+      { ...entry, mtime: '2026-06-09T00:00:00.000Z' },
+      { size: 1, mtime: 1, ctime: 1, ino: 1 },
+      false
+    )
   })
   const bases = [{ name: 'b', count: entries.length }]
-  return encodeManifest(entries, bases, () => '2026-06-09T00:00:00.000Z').bytes
+  return encodeManifest(entries, bases, noRows, () => '2026-06-09T00:00:00.000Z').bytes
 }
 
 const statusFile = (etag: string) =>

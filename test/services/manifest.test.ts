@@ -2,10 +2,14 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Entry } from '../../src/schemas/entry.js'
 import { digestOf, namesEtag } from '../../src/services/etag.js'
-import { encodeManifest, openManifest, trackedIn } from '../../src/services/manifest.js'
+import { knownFrom } from '../../src/services/known.js'
+import { encodeManifest } from '../../src/services/manifest.js'
+import { type OpenedManifest, openManifest } from '../../src/services/open-manifest.js'
 import { compareEntries } from '../../src/services/order.js'
+import { noRows } from '../../src/services/rows.js'
+import { makeSelect } from '../../src/services/select.js'
 import { readStatus, statusPathOf } from '../../src/services/status.js'
-import { track } from '../../src/services/tracked.js'
+import { NO_STAMP, track } from '../../src/services/tracked.js'
 
 const NOW = '2026-06-09T00:00:00.000Z'
 
@@ -23,8 +27,9 @@ function entry(rel: string, over: Partial<Entry> = {}): Entry {
 }
 
 function encode(entries: Entry[]) {
-  const tracked = entries.map((each, i) => track(each, `${i}.1.2`, i % 2 === 0, []))
-  return encodeManifest(tracked, [{ name: 'b', count: entries.length }], () => NOW)
+  const tracked = entries.map((each, i) => track(each, { size: i, mtime: 1, ctime: 2, ino: 3 }, i % 2 === 0))
+  const made = encodeManifest(tracked, [{ name: 'b', count: entries.length }], noRows, () => NOW)
+  return { ...made, snapshot: made.snapshot() }
 }
 
 t.test('a manifest is JSON that another program can read', async (t) => {
@@ -61,11 +66,23 @@ t.test('the answer is a slice of the file, and the tag its digest', async (t) =>
 
 t.test('what the builder tracks comes back as it was', async (t) => {
   const warning = { code: 'front-matter', base: 'b', rel: 'a.md', line: 3, message: 'no YAML' }
-  const tracked = [track(entry('a.md'), '1.2.3', true, [warning]), track(entry('b.md'), '', false, [])]
-  const { bytes } = encodeManifest(tracked, [], () => NOW)
-  const opened = openManifest(bytes)
-  t.ok(opened)
-  t.strictSame(opened && trackedIn(opened), tracked)
+  const stamp = { size: 7, mtime: 1_780_000_000_123_456_768, ctime: 0, ino: 2 ** 60 }
+  const tracked = [
+    track(entry('a.md'), stamp, true, [warning]),
+    track(entry('b.md'), NO_STAMP, false),
+    track(entry('c "\n.md'), { ...stamp, size: 0 }, true)
+  ]
+  const opened = openManifest(encodeManifest(tracked, [], noRows, () => NOW).bytes)
+  const { entries, rows } = knownFrom(opened as OpenedManifest, '', undefined, ['b'], makeSelect(['**'], []))
+  const back = [...(entries.get('b')?.values() ?? [])]
+  t.strictSame(
+    back,
+    tracked.map((each, row) => ({ ...each, made: undefined, row }))
+  )
+  t.strictSame(
+    back.map((each) => rows.lineOf(each)),
+    tracked.map(({ made }) => made?.line)
+  )
 })
 
 t.test('no single flipped bit passes', async (t) => {
@@ -113,12 +130,12 @@ t.test(
   async (t) => {
     const { bytes, snapshot } = encode([entry('a.md')])
     const parsed = JSON.parse(bytes.toString())
-    const { rules, listingBytes, files, seal, ...plain } = parsed
+    const { rules, listingBytes, stamps, warnings: _warnings, seal, ...plain } = parsed
     const anew = (change: object) =>
       openManifest(Buffer.from(JSON.stringify({ ...plain, ...change }, null, 2)))
     t.strictSame(anew({})?.snapshot.body, snapshot.body)
     t.strictSame(anew({ more: 1 })?.snapshot.etag, snapshot.etag)
-    for (const own of [{ rules }, { listingBytes }, { files }, { seal }])
+    for (const own of [{ rules }, { listingBytes }, { files: [] }, { stamps }, { seal }])
       t.notOk(anew(own), 'not one of ours, damaged')
     t.notOk(anew({ count: 2 }))
     t.notOk(anew({ etag: '0'.repeat(64) }))

@@ -4,12 +4,13 @@ import { type Judgement, reconcile, type Scan } from '../../src/services/reconci
 import { track } from '../../src/services/tracked.js'
 
 const NOW = '2026-06-09T12:00:00.000Z'
+const STAMP = { size: 1, mtime: 1, ctime: 1, ino: 1 }
 const names = (from: number, to: number, folder = '') =>
   Array.from({ length: to - from }, (_, i) => `${folder}${String(from + i).padStart(3, '0')}.md`)
 
 function tracked(rels: string[]) {
   const entry = { base: 'b', title: 'T', date: '2026-06-09', type: 'markdown', mtime: NOW, size: 1 }
-  return new Map(rels.map((rel) => [rel, track({ ...entry, rel }, 's', false, [])]))
+  return new Map(rels.map((rel) => [rel, track({ ...entry, rel }, STAMP, false)]))
 }
 
 function scan(rels: string[], over: Partial<Scan> = {}): { scan: Scan } {
@@ -17,7 +18,8 @@ function scan(rels: string[], over: Partial<Scan> = {}): { scan: Scan } {
   for (const rel of rels) if (rel.includes('/')) folders.set(rel.slice(0, rel.lastIndexOf('/')), true)
   return {
     scan: {
-      entries: tracked(rels),
+      same: [],
+      read: tracked(rels),
       folders,
       unreadable: [],
       warnings: [],

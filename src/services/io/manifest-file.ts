@@ -3,7 +3,7 @@ import { access, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } f
 import { basename, dirname, join } from 'node:path'
 import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
-import { type OpenedManifest, openManifest } from '../manifest.js'
+import { type OpenedManifest, openManifest } from '../open-manifest.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { lockScope, type Scope } from './lock.js'
 import { readRegular } from './read-file.js'

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Status } from '../../schemas/manifest.js'
-import { openManifest } from '../manifest.js'
+import { openManifest } from '../open-manifest.js'
 import type { ManifestView, Seen, View } from '../reader.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { absence } from './manifest-file.js'
