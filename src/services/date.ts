@@ -92,14 +92,14 @@ export function isDay(year: number, month: number, day: number): boolean {
 }
 
 const FIRST = Date.UTC(1, 0, 1) // Date.UTC reads the years 0 to 99 as 1900 to 1999
-const EARLIEST = BigInt(new Date(FIRST).setUTCFullYear(1))
-const LATEST = BigInt(Date.UTC(9999, 11, 31, 23, 59, 59, 999))
+const EARLIEST = new Date(FIRST).setUTCFullYear(1)
+const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999)
 
 /**
  * A file's modification time as RFC 3339 in UTC, milliseconds rounded down, kept within the years 0001 to 9999.
  * @param ns nanoseconds since 1970
  */
 export function momentOf(ns: bigint): string {
-  const ms = ns >= 0n ? ns / 1_000_000n : (ns - 999_999n) / 1_000_000n
-  return new Date(Number(ms < EARLIEST ? EARLIEST : ms > LATEST ? LATEST : ms)).toISOString()
+  const ms = Number(ns >= 0n ? ns / 1_000_000n : (ns - 999_999n) / 1_000_000n)
+  return new Date(Math.min(Math.max(ms, EARLIEST), LATEST)).toISOString()
 }

@@ -26,9 +26,14 @@ export function decodePart(part: Buffer): string | undefined {
 export function decodeHtml(head: Head, declaredCharsets: (asciiText: string) => string[]): string {
   const marked = decodeMarked(head.bytes)
   if (marked !== undefined) return marked
-  if (isUtf8(head.cut ? wholeSequences(head.bytes) : head.bytes)) return head.bytes.toString('utf8')
+  if (isInUtf8(head)) return head.bytes.toString('utf8')
   const encoding = encodingFor(declaredCharsets(head.bytes.toString('latin1')))
   return encoding === 'utf-8' ? head.bytes.toString('utf8') : new TextDecoder(encoding).decode(head.bytes)
+}
+
+/** Whether a head without a byte-order mark is UTF-8. */
+export function isInUtf8({ bytes, cut }: Head): boolean {
+  return isUtf8(cut ? wholeSequences(bytes) : bytes)
 }
 
 function decodeMarked(bytes: Buffer): string | undefined {

@@ -5,6 +5,7 @@ import { formatOf } from './format.js'
 import { type FrontMatter, isFrontMatterCut, splitFrontMatter } from './front-matter.js'
 import { firstHeading, headingAtOnce } from './heading.js'
 import { declaredCharsets, type HtmlFacts, readHtml } from './html.js'
+import { readPlainHtml } from './plain-head.js'
 import { foldText } from './text.js'
 import { titleFromName } from './title.js'
 
@@ -59,7 +60,7 @@ export function makeEntry(file: FileFacts, head: Head | undefined): { entry: Ent
 }
 
 /** Most texts say what is asked for in so many bytes. */
-const FIRST_BYTES = 1024
+const FIRST_BYTES = 512
 
 function readContent(head: Head, format: string): Content {
   if (format === 'html') return readHtmlContent(wholeOf(head))
@@ -80,6 +81,8 @@ function readContent(head: Head, format: string): Content {
 }
 
 function readHtmlContent(head: Head): Content {
+  const html = readPlainHtml(head)
+  if (html) return { matter: {}, html }
   const text = decodeHtml(head, (ascii) => declaredCharsets(ascii.slice(splitFrontMatter(ascii).body)))
   const { matter, body } = splitFrontMatter(text)
   return { matter, html: readHtml(text.slice(body)) }

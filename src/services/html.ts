@@ -36,7 +36,8 @@ export function readHtml(text: string): HtmlFacts {
     if (element.namespaceURI !== html.NS.HTML) continue
     if (element.tagName === 'title') facts.title ??= textOf(element)
     else if (element.tagName === 'h1') facts.heading ??= textOf(element)
-    else if (element.tagName === 'meta') readMeta(element, facts)
+    else if (element.tagName === 'meta')
+      readMeta(new Map(element.attrs.map(({ name, value }) => [name, value])), facts)
   }
   return facts
 }
@@ -48,7 +49,7 @@ export function declaredCharsets(text: string): string[] {
 }
 
 /** A tag that says something of the document, or that can take back what was said before it. */
-const TELLING = /<(?:meta|title|frameset)/gi
+export const TELLING = /<(?:meta|title|frameset)/gi
 const HEADING = /<h1/i
 /** The rest behind the last telling tag is read in pieces of so many characters until that tag is read. */
 const PIECE = 512
@@ -129,8 +130,7 @@ function textOf(element: Tree.Element): string {
   return text
 }
 
-function readMeta(element: Tree.Element, facts: HtmlFacts): void {
-  const attributes = new Map(element.attrs.map(({ name, value }) => [name, value]))
+export function readMeta(attributes: ReadonlyMap<string, string>, facts: HtmlFacts): void {
   const content = attributes.get('content')
   const declared =
     attributes.get('charset') ??

@@ -1,4 +1,6 @@
 const MAX_CODE_POINTS = 300
+/** A line of ASCII that is as it should be. */
+const FOLDED = /^[!-~]+(?: [!-~]+)*$/
 const SOMETHING_TO_SEE = /[^\p{White_Space}\p{Cf}\p{Cc}]/u
 
 /**
@@ -7,6 +9,7 @@ const SOMETHING_TO_SEE = /[^\p{White_Space}\p{Cf}\p{Cc}]/u
  * @returns undefined where nothing but white space and format characters is left
  */
 export function foldText(raw: string): string | undefined {
+  if (raw.length <= MAX_CODE_POINTS && FOLDED.test(raw)) return raw
   const folded = trim(
     raw
       .toWellFormed()
