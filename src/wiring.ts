@@ -7,10 +7,11 @@ import { isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { SettingError } from './services/errors.js'
-import { BuilderProcess, type BuilderProcessOptions } from './services/io/builder-process.js'
+import { BuilderProcess, type BuilderProcessOptions, PATIENCE_MS } from './services/io/builder-process.js'
 import { socketLock } from './services/io/lock.js'
 import { manifestView } from './services/io/manifest-view.js'
 import { tick } from './services/io/tick.js'
+import { builtFrom } from './services/outcome.js'
 import type { ManifestView } from './services/reader.js'
 import { readSettings, type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
 
@@ -88,6 +89,39 @@ export function builderProcess(
     silenceMs: Math.max(settings.timeoutMs, SILENCE_MS),
     ...listen
   })
+}
+
+/**
+ * A builder for one build: in this process where nothing that it touches can hang, since a second process takes as long to
+ * start as a small build; else the real one.
+ */
+export async function builderForOne(
+  settings: Settings,
+  listen: Parameters<typeof builderProcess>[1]
+): Promise<Pick<BuilderProcess, 'build' | 'stop'>> {
+  const { furnishBuilder } = await import('./builder-house.js')
+  const house = furnishBuilder({
+    ...listen,
+    settings,
+    careful: false,
+    wasRemote: false,
+    lastGood: async () => undefined
+  })
+  if (!house.isLocal) return builderProcess(settings, listen)
+  const over = new AbortController()
+  return {
+    async build(job) {
+      const patience = { ms: PATIENCE_MS, signal: over.signal }
+      return await socketLock(house.manifest).hold(
+        async () => builtFrom(await house.builder.build(job), false),
+        async () => undefined,
+        patience
+      )
+    },
+    async stop() {
+      over.abort()
+    }
+  }
 }
 
 function placeOf({ manifest }: Settings): { path: string; local: boolean } {

@@ -1,7 +1,7 @@
 import type { BuildResult, Progress } from '../schemas/rebuild.js'
 import { UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
-import { builderProcess } from '../wiring.js'
+import { builderForOne } from '../wiring.js'
 import { onStop } from './signals.js'
 import { printable } from './terminal.js'
 
@@ -26,7 +26,7 @@ export async function buildCommand(
     if (!settings.bases.some((base) => base.name === name)) throw new UnknownBase(name)
   }
   const shown = showProgress()
-  const builder = builderProcess(settings, {
+  const builder = await builderForOne(settings, {
     progress: shown.tell,
     warn: (message) => process.stderr.write(`${message}\n`),
     lastGood: () => undefined

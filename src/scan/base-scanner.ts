@@ -24,8 +24,8 @@ export interface ScannerOptions {
   select: Select
   /** Absolute path of the manifest, links resolved: neither it nor its companions are reports. */
   manifest: string
-  /** File calls at once, where they can hang. */
-  limit: number
+  /** File calls at once, where they can hang; asked whenever the base is looked at. */
+  limit(): number
   timeoutMs: number
   /** Milliseconds since 1970. */
   now(): number
@@ -49,7 +49,7 @@ export class BaseScanner {
   constructor(options: ScannerOptions) {
     this.base = options.base
     this.#options = options
-    this.#gate = new Gate(options.limit, options.timeoutMs)
+    this.#gate = new Gate(options.timeoutMs)
   }
 
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
@@ -111,7 +111,7 @@ export class BaseScanner {
   ): Promise<PathsLook> {
     const look: PathsLook = { found: new Map(), warnings: [] }
     const top = await realPathOf(options.root, calls)
-    const inTurn = pLimit(this.#options.limit)
+    const inTurn = pLimit(this.#options.limit())
     await inTurn.map(rels, async (rel) => {
       look.found.set(rel, undefined)
       if (!selects(options.select, rel) || options.isOwn(rel)) return
@@ -147,7 +147,9 @@ export class BaseScanner {
       counts: this.counts
     })
     if (local) return await work(optionsFor(syncHands), undefined)
-    return await this.#gate.watch((calls) => work(optionsFor(asyncHands(calls)), calls))
+    return await this.#gate.watch(this.#options.limit(), (calls) =>
+      work(optionsFor(asyncHands(calls)), calls)
+    )
   }
 
   /** The manifest, its companion and their temporary files, where they lie in this base. */

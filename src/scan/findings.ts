@@ -1,5 +1,6 @@
 import type { Head } from '../services/decode.js'
 import { type FileFacts, makeEntry } from '../services/entry.js'
+import { ParserWanted } from '../services/parsers.js'
 import type { Scan } from '../services/reconcile.js'
 import type { Select } from '../services/select.js'
 import { isSameStamp, NO_STAMP, type Tracked, type Trackeds, track } from '../services/tracked.js'
@@ -98,12 +99,15 @@ export class Findings {
     return true
   }
 
-  /** A file was opened; what is none any more is no report. */
+  /**
+   * A file was opened; what is none any more is no report.
+   * @throws ParserWanted where a parser has to be loaded for it
+   */
   read(rel: string, stat: FileStat, head: Head | undefined): void {
     const { base, trust, counts } = this.#options
     if (!stat.isFile) return
-    if (head) counts.read++
     const { entry, warnings } = understand({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
+    if (head) counts.read++
     this.#list(track(entry, trust.stamp(stat), trust.isFresh(stat), warnings))
   }
 
@@ -154,6 +158,7 @@ function understand(file: FileFacts, head: Head | undefined): ReturnType<typeof 
   try {
     return makeEntry(file, head)
   } catch (error) {
+    if (error instanceof ParserWanted) throw error
     const { base, rel } = file
     const message = `its content can not be understood (${(error as Error).name})`
     return { ...makeEntry(file, undefined), warnings: [{ code: 'unreadable', base, rel, message }] }

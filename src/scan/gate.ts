@@ -1,20 +1,23 @@
 import pLimit, { type LimitFunction } from 'p-limit'
+import { Pace } from './pace.js'
 
 /** A base did not answer in time. */
 export class Silence extends Error {}
 
 /**
- * The file calls of one base that can hang: so many at once, and watched. A base that gives no answer for the time
+ * The file calls of one base that can hang: so many at once as it bears, and watched. A base that gives no answer for the time
  * limit is left alone until it has answered every call that it owes.
  */
 export class Gate {
-  #limit: LimitFunction
+  readonly #limit: LimitFunction
+  readonly #pace: Pace
   #lastAnswerAt = 0
   #silentSince: number | undefined
   readonly #timeoutMs: number
 
-  constructor(limit: number, timeoutMs: number) {
-    this.#limit = pLimit({ concurrency: limit, rejectOnClear: true })
+  constructor(timeoutMs: number) {
+    this.#limit = pLimit({ concurrency: 1, rejectOnClear: true })
+    this.#pace = new Pace(1)
     this.#timeoutMs = timeoutMs
   }
 
@@ -25,10 +28,16 @@ export class Gate {
 
   /**
    * Does work whose file calls all go through the gate that it is handed.
+   * @param most calls at once
    * @throws Silence when no call was answered for the time limit; calls of that work are refused from then on
    */
-  async watch<T>(work: (gate: <R>(call: () => Promise<R>) => Promise<R>) => Promise<T>): Promise<T> {
+  async watch<T>(
+    most: number,
+    work: (gate: <R>(call: () => Promise<R>) => Promise<R>) => Promise<T>
+  ): Promise<T> {
     if (this.silentSince !== undefined) throw new Silence()
+    this.#pace.bound(most)
+    this.#limit.concurrency = this.#pace.now
     if (this.#limit.activeCount === 0) {
       // What other work is owed already goes on being waited for from its own beginning.
       this.#silentSince = undefined
@@ -65,6 +74,8 @@ export class Gate {
       return await call()
     } finally {
       this.#lastAnswerAt = performance.now()
+      this.#pace.answered(this.#lastAnswerAt, this.#limit.pendingCount > 0)
+      if (this.#limit.concurrency !== this.#pace.now) this.#limit.concurrency = this.#pace.now
     }
   }
 }

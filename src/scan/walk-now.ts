@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import { wantsHead } from '../services/entry.js'
 import { formatOf } from '../services/format.js'
+import { load, ParserWanted } from '../services/parsers.js'
 import type { Scan } from '../services/reconcile.js'
 import { faultCode } from './faults.js'
 import { Findings, nameOf, type WalkOptions } from './findings.js'
@@ -18,9 +19,10 @@ export async function walkNow(options: WalkOptions, hands: HandsNow): Promise<Sc
   const home = process.cwd()
   let turnAt = performance.now() + TURN_MS
   try {
-    for (const _ of walker.folder('', options.root)) {
-      if (performance.now() < turnAt) continue
-      await setImmediate()
+    for (const wanted of walker.folder('', options.root)) {
+      if (wanted) await load(wanted.parser)
+      else if (performance.now() < turnAt) continue
+      else await setImmediate()
       turnAt = performance.now() + TURN_MS
     }
   } finally {
@@ -41,8 +43,8 @@ class WalkNow {
     this.findings = new Findings(options)
   }
 
-  /** Yields where others may have a turn. */
-  *folder(rel: string, path: string): Generator<void> {
+  /** Yields where others may have a turn, and a parser that it has to wait for. */
+  *folder(rel: string, path: string): Generator<ParserWanted | undefined> {
     const pinned = this.#reach(rel, () =>
       isDeep(rel) ? { path } : (this.#options.pin(path, rel === '') ?? { path })
     )
@@ -55,15 +57,19 @@ class WalkNow {
     }
   }
 
-  *#within(rel: string, path: string, names: readonly Name[]): Generator<void> {
+  *#within(rel: string, path: string, names: readonly Name[]): Generator<ParserWanted | undefined> {
     const { files, folders } = this.findings.folder(rel, names)
     let place = ''
     for (const [index, file] of files.entries()) {
       if (index % TURN_FILES === 0) {
-        yield
+        yield undefined
         place = enter(path)
       }
-      this.#file(file, place + nameOf(file))
+      for (let wanted = this.#file(file, place + nameOf(file)); wanted; ) {
+        yield wanted
+        place = enter(path)
+        wanted = this.#file(file, place + nameOf(file))
+      }
     }
     for (const folder of folders) yield* this.folder(folder, `${path === '/' ? '' : path}/${nameOf(folder)}`)
   }
@@ -77,15 +83,18 @@ class WalkNow {
     }
   }
 
-  #file(rel: string, path: string): void {
+  /** @returns a parser that has to be loaded before it is tried again */
+  #file(rel: string, path: string): ParserWanted | undefined {
     const { findings } = this
     try {
       const before = findings.toCompare(rel)
       if (!before || !findings.isSame(before, this.#hands.stat(path))) this.#read(rel, path)
     } catch (error) {
+      if (error instanceof ParserWanted) return error
       if (findings.lost(rel, error)) this.#unread(rel, path)
     }
     this.#options.counts.files++
+    return undefined
   }
 
   #read(rel: string, path: string): void {

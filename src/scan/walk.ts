@@ -1,5 +1,6 @@
 import { wantsHead } from '../services/entry.js'
 import { formatOf } from '../services/format.js'
+import { withParsers } from '../services/parsers.js'
 import type { Scan } from '../services/reconcile.js'
 import { faultCode } from './faults.js'
 import { Findings, nameOf, type WalkOptions } from './findings.js'
@@ -56,7 +57,8 @@ class Walk {
     const { hands, counts } = this.#options
     try {
       const before = findings.toCompare(rel)
-      if (!before || !findings.isSame(before, await hands.stat(path))) await this.#read(rel, path)
+      if (!before || !findings.isSame(before, await hands.stat(path)))
+        await withParsers(() => this.#read(rel, path))
     } catch (error) {
       if (findings.lost(rel, error)) await this.#unread(rel, path)
     }

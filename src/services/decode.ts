@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { labelToName, TextDecoder } from '@exodus/bytes/encoding.js'
+import { parser } from './parsers.js'
 
 /** The first bytes of a file; `cut` where the file goes on behind them. */
 export interface Head {
@@ -27,8 +27,9 @@ export function decodeHtml(head: Head, declaredCharsets: (asciiText: string) => 
   const marked = decodeMarked(head.bytes)
   if (marked !== undefined) return marked
   if (isInUtf8(head)) return head.bytes.toString('utf8')
+  const { decodeIn, encodingFor } = parser('charsets')
   const encoding = encodingFor(declaredCharsets(head.bytes.toString('latin1')))
-  return encoding === 'utf-8' ? head.bytes.toString('utf8') : new TextDecoder(encoding).decode(head.bytes)
+  return encoding === 'utf-8' ? head.bytes.toString('utf8') : decodeIn(encoding, head.bytes)
 }
 
 /** Whether a head without a byte-order mark is UTF-8. */
@@ -38,17 +39,9 @@ export function isInUtf8({ bytes, cut }: Head): boolean {
 
 function decodeMarked(bytes: Buffer): string | undefined {
   if (bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf) return bytes.toString('utf8', 3)
-  if (bytes[0] === 0xff && bytes[1] === 0xfe) return new TextDecoder('utf-16le').decode(bytes)
-  if (bytes[0] === 0xfe && bytes[1] === 0xff) return new TextDecoder('utf-16be').decode(bytes)
+  if (bytes[0] === 0xff && bytes[1] === 0xfe) return parser('charsets').decodeIn('utf-16le', bytes)
+  if (bytes[0] === 0xfe && bytes[1] === 0xff) return parser('charsets').decodeIn('utf-16be', bytes)
   return undefined
-}
-
-// The HTML standard's "change the encoding": a meta can not declare UTF-16, and x-user-defined is windows-1252.
-// The first label that is known counts.
-function encodingFor(labels: string[]): string {
-  const known = labels.map((label) => labelToName(label)?.toLowerCase()).find((name) => name != null)
-  if (known === undefined || known === 'replacement' || known.startsWith('utf-16')) return 'utf-8'
-  return known === 'x-user-defined' ? 'windows-1252' : known
 }
 
 // A head may be cut within a character; that alone does not make the file anything but UTF-8.

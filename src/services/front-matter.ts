@@ -1,7 +1,6 @@
-import matter from 'gray-matter'
 import { YamlError } from './errors.js'
+import { parser } from './parsers.js'
 import { readPlainBlock } from './plain-block.js'
-import { readYamlKeys } from './yaml.js'
 
 const KEYS = ['title', 'date', 'type'] as const
 
@@ -49,39 +48,10 @@ function readBlock(block: string): FrontMatter {
   const plain = readPlainBlock(block, KEYS)
   if (plain) return Object.fromEntries(plain)
   try {
-    return parseBlock(block)
+    return parser('yaml').parseBlock(block, KEYS)
   } catch (error) {
     if (!(error instanceof YamlError)) throw error
     const line = 2 + (block.slice(0, error.offset).match(/\n/g)?.length ?? 0)
     return { error: { line, message: error.message } }
   }
-}
-
-/*
- * gray-matter, with its traps closed:
- * - it evals `---js` and its like: the caller hands over nothing but the block of a plain `---`;
- * - it caches by text before it parses, errors too, unless options are given: always fresh ones;
- * - it ends the block at any line that begins with `---`, and its search for comments is quadratic in blank lines: the
- *   engine reads the block itself, and gray-matter is handed it without such lines.
- */
-function parseBlock(block: string): FrontMatter {
-  const lines = block.split(/[\r\n\u2028\u2029]+/).filter((line) => line.trim() !== '')
-  const { data } = matter(
-    {
-      content: `---\n${lines.map((line) => (line.startsWith('---') ? `_${line}` : line)).join('\n')}\n---\n`
-    },
-    {
-      language: 'yaml',
-      engines: {
-        yaml: () => Object.fromEntries(readYamlKeys(block, KEYS)),
-        javascript: refuse,
-        js: refuse
-      }
-    }
-  )
-  return data
-}
-
-function refuse(): never {
-  throw new YamlError('front matter is data, not code', 0)
 }

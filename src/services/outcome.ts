@@ -2,6 +2,7 @@ import type { Warning } from '../schemas/entry.js'
 import { MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
 import type { BuildResult, Step } from '../schemas/rebuild.js'
 import type { BaseFound } from './base-build.js'
+import type { Built } from './builder-messages.js'
 import type { ListingFacts, Snapshot } from './manifest.js'
 import type { Tally } from './tally.js'
 import type { Trackeds } from './tracked.js'
@@ -72,6 +73,12 @@ export function outcomeOf(
     },
     ...(run.notWritten === undefined ? {} : { notWritten: run.notWritten })
   }
+}
+
+/** What is told of it to another process: its listing only where that is wanted, or can not be read from the manifest. */
+export function builtFrom({ result, status, snapshot, notWritten }: Outcome, handOver: boolean): Built {
+  const told = { result, status, ...(notWritten !== undefined && { notWritten }) }
+  return handOver || notWritten !== undefined ? { ...told, snapshot: snapshot() } : told
 }
 
 function isSettled(entries: Trackeds): boolean {

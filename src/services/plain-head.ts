@@ -16,8 +16,8 @@ interface PlainHead {
  */
 
 const BLANK = /[ \t\n\f\r]+/y
-const DOCTYPE = /<!doctype html>/iy
-const COMMENT = /<!--(?![->])[^-<]*(?:-[^-<]+)*-->/y
+const DOCTYPE = /<!doctype html(?:[ \t\n\f\r][^<>"]*(?:"[^<>"]*"[^<>"]*)*)?>/iy
+const COMMENT = /<!--(?![->])(?:[^-<]+|-(?!-)|<(?!!-))*-->/y
 const TITLE = /<title>([^<\0]*)<\/title>/iy
 const TAG =
   /<(html|head|meta|link|base|style|script)((?:[ \t\n\f\r]+[a-z][\w:.-]*(?:=(?:"[^"\0]*"|'[^'\0]*'|[\w:.;/-]+(?=[ \t\n\f\r>])))?)*)[ \t\n\f\r]*\/?>/iy

@@ -30,7 +30,7 @@ function scanner(
     base: { name: 'b', root },
     select: makeSelect(over.include ?? INCLUDE, []),
     manifest: over.manifest ?? join(root, '_state/reports-index.json'),
-    limit: 4,
+    limit: () => 4,
     timeoutMs: 1000,
     mounts: over.mounts ?? readMounts,
     // Far ahead: no file is too fresh to trust, unless a test says so.
@@ -333,32 +333,35 @@ t.test('mounts are told from the kernel, links are resolved on local disks alone
 })
 
 t.test('a base that gives no answer is left alone until it has answered', async (t) => {
-  const gate = new Gate(2, 100)
+  const gate = new Gate(100)
   const answers: (() => void)[] = []
   const hangs = () => new Promise<void>((resolve) => answers.push(resolve))
   await t.rejects(
-    gate.watch(async (calls) => await Promise.all([calls(hangs), calls(hangs), calls(hangs)])),
+    gate.watch(2, async (calls) => await Promise.all([calls(hangs), calls(hangs), calls(hangs)])),
     new Silence()
   )
   t.equal(answers.length, 2, 'what waited for its turn is not asked any more')
   t.type(gate.silentSince, 'number')
   await t.rejects(
-    gate.watch(async (calls) => await calls(async () => 1)),
+    gate.watch(2, async (calls) => await calls(async () => 1)),
     new Silence()
   )
   for (const answer of answers) answer()
   await new Promise(setImmediate)
   t.equal(gate.silentSince, undefined)
-  t.equal(await gate.watch(async (calls) => await calls(async () => 1)), 1)
+  t.equal(await gate.watch(2, async (calls) => await calls(async () => 1)), 1)
 })
 
 t.test('who asks a silent base meanwhile does not put its time limit off', async (t) => {
-  const gate = new Gate(2, 300)
+  const gate = new Gate(300)
   const began = performance.now()
   const hangs = () => new Promise<void>(() => {})
-  const first = gate.watch(async (calls) => await calls(hangs))
+  const first = gate.watch(2, async (calls) => await calls(hangs))
   first.catch(() => {})
-  const asking = setInterval(() => void gate.watch(async (calls) => await calls(hangs)).catch(() => {}), 50)
+  const asking = setInterval(
+    () => void gate.watch(2, async (calls) => await calls(hangs)).catch(() => {}),
+    50
+  )
   await t.rejects(first, new Silence())
   clearInterval(asking)
   t.ok(performance.now() - began < 2000)
@@ -397,9 +400,10 @@ t.test('looking at many files by name holds few folders open', async (t) => {
 })
 
 t.test('a base that answers slowly, but answers, is waited for', async (t) => {
-  const gate = new Gate(1, 200)
+  const gate = new Gate(200)
   const slow = () => new Promise<number>((resolve) => setTimeout(resolve, 50, 1))
   const all = await gate.watch(
+    1,
     async (calls) => await Promise.all(Array.from({ length: 10 }, () => calls(slow)))
   )
   t.equal(all.length, 10)

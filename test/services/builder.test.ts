@@ -36,7 +36,7 @@ function builderOver(
         base,
         select,
         manifest: settings.manifest,
-        limit: 4,
+        limit: () => 4,
         timeoutMs: 1000,
         now,
         mounts

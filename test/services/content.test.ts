@@ -1,6 +1,9 @@
 import t from 'tap'
 import type { Entry } from '../../src/schemas/entry.js'
 import { makeEntry, wantsHead } from '../../src/services/entry.js'
+import { load } from '../../src/services/parsers.js'
+
+for (const parser of ['yaml', 'markdown', 'html', 'charsets'] as const) await load(parser)
 
 const MTIME = 1_780_000_000_123_456_789n
 

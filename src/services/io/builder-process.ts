@@ -32,7 +32,7 @@ type BuilderChild = Child<BuilderTalk>
 /** Threads for the manifest's own file calls, beside those for the bases. */
 const SPARE_THREADS = 4
 /** The lock is waited for so long, in milliseconds: by who has a listing to serve meanwhile, and by who has none. */
-const PATIENCE_MS = 5 * 60_000
+export const PATIENCE_MS = 5 * 60_000
 const SHORT_PATIENCE_MS = 5000
 /** A killed process is gone by then, or hangs in a file call; milliseconds. */
 const LAST_MOMENT_MS = 1000

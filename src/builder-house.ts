@@ -1,0 +1,65 @@
+import { BaseScanner } from './scan/base-scanner.js'
+import { distrustMounts, isLocal, readMounts } from './scan/mounts.js'
+import { findOverlaps } from './scan/overlap.js'
+import { realPathWithin } from './scan/real-path.js'
+import { Builder, type BuilderPorts } from './services/builder.js'
+import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
+import { manifestFile } from './services/io/manifest-file.js'
+import { tick } from './services/io/tick.js'
+import { makeSelect } from './services/select.js'
+import type { Settings } from './services/settings.js'
+
+export interface HouseOptions extends Pick<BuilderPorts, 'lastGood' | 'progress' | 'warn'> {
+  settings: Settings
+  /** Calls on local disks hung in a process before: take no mount but the root for one that answers at once. */
+  careful: boolean
+  /** The manifest is known to have lain on a mount. */
+  wasRemote: boolean
+}
+
+/** A builder and what it looks at bases with, all real. */
+export interface House {
+  /** Absolute path of the manifest, links resolved. */
+  manifest: string
+  scanners: BaseScanner[]
+  builder: Builder
+  /** Whether nothing that it touches can hang, as far as the kernel tells. */
+  readonly isLocal: boolean
+}
+
+/** Who waits for no more than what is remembered anyway waits so long, in milliseconds. */
+const SHORT_MS = 1000
+
+/** Furnishes a builder, in whatever process. */
+export function furnishBuilder({ settings, careful, wasRemote, ...ports }: HouseOptions): House {
+  const { bases, concurrency, timeoutMs, maxDrop } = settings
+  const mounts = careful ? distrustMounts : readMounts
+  const manifest = realPathWithin(settings.manifest, mounts())
+  const now = () => Date.now()
+  const select = makeSelect(settings.include, settings.exclude)
+  // Bases whose calls answer at once need none of those that go side by side.
+  const limit = () =>
+    Math.max(1, Math.floor(concurrency / Math.max(1, scanners.filter(({ remote }) => remote).length)))
+  const scanners: BaseScanner[] = bases.map(
+    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts })
+  )
+  const canHang = () => !isLocal(manifest, mounts())
+  const roots = () => bases.map(({ root }) => realPathWithin(root, mounts()))
+  const file = boundedManifestFile(manifestFile(manifest, roots, now), {
+    limitMs: timeoutMs,
+    shortMs: Math.min(timeoutMs, SHORT_MS),
+    canHang,
+    isLocal: () => isLocal(manifest),
+    wasRemote
+  })
+  const overlaps = () => findOverlaps(bases, mounts())
+  const builder = new Builder({ scanners, overlaps, select, maxDrop, manifest: file, now, tick, ...ports })
+  return {
+    manifest,
+    scanners,
+    builder,
+    get isLocal() {
+      return !canHang() && !scanners.some(({ remote }) => remote)
+    }
+  }
+}
