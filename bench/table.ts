@@ -1,0 +1,75 @@
+import type { Runs } from './rounds.js'
+import { short } from './statistics.js'
+import type { Target } from './targets.js'
+
+export interface Table {
+  title?: string
+  columns: readonly string[]
+  rows: string[][]
+}
+
+/** What a benchmark tells: prose above, and tables. */
+export interface Section {
+  tables: Table[]
+  notes: string[]
+}
+
+export const COMPARED = [
+  'work',
+  'reports',
+  'median',
+  'least to most',
+  'runs',
+  'anchor',
+  'ratio',
+  'least to most',
+  'CPU ratio',
+  'must',
+  'goal'
+] as const
+
+export interface Comparison {
+  name: string
+  reports: number
+  anchor?: string | undefined
+  target?: Target | undefined
+  /** What is compared; wall time where nothing is said. */
+  key?: string
+  unit?: string
+}
+
+const range = ({ least, most }: { least: number; most: number }) => `${short(least)} to ${short(most)}`
+
+/** A row of a table whose columns are `COMPARED`. */
+export function compared(
+  runs: Runs,
+  { name, reports, anchor, target, key = 'ms', unit = 'ms' }: Comparison
+): string[] {
+  const own = runs.of(name, key)
+  const row = [name, count(reports), `${short(own.median)} ${unit}`, range(own), String(own.runs)]
+  if (!anchor || !runs.has(anchor)) return [...row, '', '', '', '', target?.must ?? '', target?.goal ?? '']
+  const ratio = runs.ratio(name, anchor, key)
+  const cpu = key === 'ms' ? short(runs.ratio(name, anchor, 'cpu').median) : ''
+  return [...row, anchor, short(ratio.median), range(ratio), cpu, target?.must ?? '', target?.goal ?? '']
+}
+
+export const count = (reports: number) => String(reports).replace(/\B(?=(\d{3})+$)/g, ' ')
+
+const isFigure = (cell: string) => /^[\d–≤≥]/.test(cell)
+
+export function markdown({ title, columns, rows }: Table): string {
+  const cells = [[...columns], ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
+  const widths = columns.map((_, at) => Math.max(3, ...cells.map((row) => row[at]?.length ?? 0)))
+  const right = columns.map((_, at) => at > 0 && rows.some((row) => isFigure(row[at] ?? '')))
+  const pad = (cell: string, at: number) =>
+    right[at] ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)
+  const line = (row: string[]) => `| ${row.map(pad).join(' | ')} |`
+  const rule = widths.map((width, at) => (right[at] ? `${'-'.repeat(width - 1)}:` : '-'.repeat(width)))
+  const [head = [], ...body] = cells
+  const lines = [line(head), `| ${rule.join(' | ')} |`, ...body.map(line)]
+  return `${title ? `**${title}**\n\n` : ''}${lines.join('\n')}\n`
+}
+
+export function text({ tables, notes }: Section): string {
+  return [...notes.map((note) => `${note}\n`), ...tables.map(markdown)].join('\n')
+}
