@@ -68,8 +68,8 @@ function connects(port: number): Promise<boolean> {
 const REQUESTS = 31
 
 /** Asked so often that what a server keeps for its answers is there. */
-export async function askSome(port: number): Promise<void> {
-  for (let i = 0; i < REQUESTS; i++) await answered(`http://127.0.0.1:${port}/reports-index`)
+export async function askSome(url: string): Promise<void> {
+  for (let i = 0; i < REQUESTS; i++) await answered(`${url}/reports-index`)
 }
 
 /** Resident memory of a bare server of this answer, after some requests. */
@@ -77,7 +77,7 @@ export function bareMemoryMb(bytes: Buffer): Promise<number> {
   return scope(async () => {
     const folder = plantBodies([{ path: '/reports-index', etag: '"1"', bytes }])
     const { port, pid } = await serveOther('bare', folder)
-    await askSome(port)
+    await askSome(`http://127.0.0.1:${port}`)
     return residentMb(pid)
   })
 }
