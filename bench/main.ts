@@ -1,10 +1,13 @@
 import * as build from './build.js'
+import * as calls from './calls.js'
 import { type Described, section, writeIntroduction, writeSection } from './document.js'
 import { endOnSignals, scope, tell } from './ending.js'
+import * as growth from './growth.js'
 import * as memory from './memory.js'
 import { type Options, readOptions, USAGE } from './options.js'
 import * as refresh from './refresh.js'
 import * as start from './start.js'
+import * as swap from './swap.js'
 import { type Section, text } from './table.js'
 import { leftOut } from './tools.js'
 
@@ -12,10 +15,12 @@ interface Benchmark extends Described {
   measure(options: Options): Promise<Section>
 }
 
-const benchmarks: Benchmark[] = Object.entries({ build, refresh, start, memory }).map(([name, module]) => ({
-  name,
-  ...module
-}))
+const benchmarks: Benchmark[] = Object.entries({ build, refresh, start, memory, swap, growth, calls }).map(
+  ([name, module]) => ({
+    name,
+    ...module
+  })
+)
 
 async function measured(benchmark: Benchmark, options: Options, write: boolean): Promise<void> {
   tell(benchmark.name)

@@ -33,6 +33,11 @@ export class Runs {
     return spread(this.values(name, key))
   }
 
+  /** Together with what others told. */
+  and(others: Runs): Runs {
+    return new Runs(new Map([...this.#told, ...others.#told]))
+  }
+
   /** Of the ratios within each round: what slowed one round down slowed both. */
   ratio(name: string, anchor: string, key: string): Spread {
     const anchors = this.values(anchor, key)

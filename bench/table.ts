@@ -57,7 +57,18 @@ export const count = (reports: number) => String(reports).replace(/\B(?=(\d{3})+
 
 const isFigure = (cell: string) => /^[\d–≤≥]/.test(cell)
 
-export function markdown({ title, columns, rows }: Table): string {
+/** Without the columns in which nothing stands. */
+function filled({ title, columns, rows }: Table): Table {
+  const has = (_: unknown, at: number) => rows.some((row) => row[at])
+  return {
+    ...(title && { title }),
+    columns: columns.filter(has),
+    rows: rows.map((row) => row.filter((__, at) => has(0, at)))
+  }
+}
+
+export function markdown(table: Table): string {
+  const { title, columns, rows } = filled(table)
   const cells = [[...columns], ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = columns.map((_, at) => Math.max(3, ...cells.map((row) => row[at]?.length ?? 0)))
   const right = columns.map((_, at) => at > 0 && rows.some((row) => isFigure(row[at] ?? '')))
