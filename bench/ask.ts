@@ -39,6 +39,6 @@ export interface Asked {
 export async function answered(url: string, asked: Asked = {}): Promise<Answer> {
   const answer = await ask(url, asked)
   if (answer.status !== 200)
-    throw new Error(`${asked.method ?? 'GET'} ${url}: ${answer.status} ${answer.body}`)
+    throw new Error(`${asked.method ?? 'GET'} ${url}: ${answer.status} ${answer.body.toString()}`)
   return answer
 }

@@ -82,8 +82,8 @@ interface Report {
 function writeReport(folder: string, random: Random, report: Report, from: readonly string[]): void {
   const { index, at, length, max } = report
   const told = facts(random, index, new Date(at).toISOString().slice(0, 10))
-  const [extension, make] = random.pick(KINDS)
-  let text = make(random, told, length * 0.9, from).slice(0, max)
+  const [extension, compose] = random.pick(KINDS)
+  let text = compose(random, told, length * 0.9, from).slice(0, max)
   if (random.chance(0.1)) text = text.replaceAll('\n', '\r\n')
   if (random.chance(0.05)) text = `\uFEFF${text}`
   const dated = random.chance(0.5) ? `${told.day}-` : ''

@@ -34,13 +34,17 @@ export async function scope<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-export function endOnSignals(): void {
-  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
-    process.once(signal, () => {
-      interrupted = true
-      void undoDownTo(0).then(() => process.exit(130))
-    })
+export function endInGoodOrder(): void {
+  const end = (code: number) => {
+    if (interrupted) return
+    interrupted = true
+    void undoDownTo(0).then(() => process.exit(code))
   }
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => end(130))
+  process.on('uncaughtException', (error) => {
+    tell(error.message)
+    end(1)
+  })
 }
 
 /** A folder of its own, gone with the scope around it. */

@@ -1,51 +1,122 @@
 /*
  * What a frozen mount costs those who ask: GET /reports-index while the mount is healthy and while it is frozen, in turns,
  * in one run, with rebuilds going on all the time; and how long SIGTERM takes under the hang. Needs root, FUSE, rclone.
- *
- *   npm run bench:hang [rounds]
  */
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import http from 'node:http'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Mount, noMounts } from '../test/mount.js'
 import { plant, Service } from '../test/support.js'
+import { atEnd, temporaryFolder } from './ending.js'
+import type { Options } from './options.js'
+import { inTurns, type Measures, type Runs } from './rounds.js'
+import { quantile, short } from './statistics.js'
+import type { Section } from './table.js'
+import { targets } from './targets.js'
+import { skip } from './tools.js'
+
+export const line =
+  'GET while a mount hangs, beside the same while it is healthy; how long SIGTERM takes then'
 
 const CLIENTS = 4
-const PHASE_MS = 4000
 const REBUILD_EVERY_MS = 200
+const EACH = 170
 
-interface Phase {
-  p50: number
-  p99: number
-  max: number
-  requests: number
-  failures: number
+export async function measure({ rounds = 5, ms = 4000 }: Options): Promise<Section> {
+  const missing = noMounts()
+  if (missing) {
+    skip('hang', missing)
+    return { tables: [], notes: [] }
+  }
+  const setup = new Setup()
+  await setup.begin()
+  const runs = await inTurns(
+    [
+      { name: 'healthy', run: () => asked(setup.service, ms) },
+      { name: 'frozen', run: () => setup.frozen(ms) }
+    ],
+    rounds
+  )
+  return { tables: [{ columns: COLUMNS, rows: rowsOf(runs) }], notes: [NOTE] }
+}
+
+const NOTE =
+  `${2 * EACH} reports, half of them on the mount; ${CLIENTS} clients as fast as they are answered, a rebuild asked for every ${REBUILD_EVERY_MS} ms. ` +
+  'Milliseconds, median (least to most). *Stop* is from SIGTERM to the exit, under the hang.'
+
+const COLUMNS = [
+  'mount',
+  'p50',
+  'p99',
+  'most',
+  'requests',
+  'failures',
+  'runs',
+  'p99 frozen : healthy',
+  'stop',
+  'must',
+  'goal'
+]
+
+class Setup {
+  readonly #folder = temporaryFolder()
+  readonly #mount = new Mount(this.#folder)
+  service!: Service
+
+  async begin(): Promise<void> {
+    const reports = (base: string) =>
+      Array.from({ length: EACH }, (_, i) => [
+        `${base}/${i % 40}/${i}.md`,
+        `# ${base} ${i}\n${'x'.repeat(6000)}`
+      ])
+    plant(this.#folder, Object.fromEntries([...reports('remote'), ...reports('near'), ['s/', '']]))
+    atEnd(() => this.#mount.down())
+    await this.#mount.up()
+    atEnd(() => this.service.stop('SIGKILL'))
+    await this.#serve()
+  }
+
+  /** Asked under the hang; afterwards the mount is well again, and another service is up. */
+  async frozen(ms: number): Promise<Measures> {
+    this.#mount.freeze()
+    const told = await asked(this.service, ms)
+    const began = performance.now()
+    await this.service.stop()
+    const stop = performance.now() - began
+    this.#mount.thaw()
+    await this.#serve()
+    return { ...told, stop }
+  }
+
+  async #serve(): Promise<void> {
+    const bases = ['--base', `far=${this.#mount.point}`, '--base', `near=${this.#folder}/near`]
+    const manifest = join(this.#folder, 's/m.json')
+    this.service = await Service.start([
+      ...bases,
+      '--refresh',
+      '0',
+      '--timeout',
+      '1s',
+      '--manifest',
+      manifest
+    ])
+    await this.service.rebuild()
+    await asked(this.service, 1000) // warm
+  }
 }
 
 /** Asks for so long with some clients at once, while rebuilds are asked for, too. */
-async function measure(service: Service): Promise<Phase> {
+async function asked(service: Service, ms: number): Promise<Measures> {
   const agent = new http.Agent({ keepAlive: true, maxSockets: CLIENTS + 4 })
   const times: number[] = []
   let failures = 0
-  const end = performance.now() + PHASE_MS
-  const get = () =>
-    new Promise<void>((resolve) => {
-      const began = performance.now()
-      const done = (ok: boolean) => {
-        times.push(performance.now() - began)
-        if (!ok) failures++
-        resolve()
-      }
-      http
-        .get(`${service.url}/reports-index`, { agent }, (answer) =>
-          answer.resume().on('end', () => done(answer.statusCode === 200))
-        )
-        .on('error', () => done(false))
-    })
+  const end = performance.now() + ms
   const client = async () => {
-    while (performance.now() < end) await get()
+    while (performance.now() < end) {
+      const began = performance.now()
+      if (!(await isAnswered(service.url, agent))) failures++
+      times.push(performance.now() - began)
+    }
   }
   const rebuilds = async () => {
     while (performance.now() < end) {
@@ -55,78 +126,37 @@ async function measure(service: Service): Promise<Phase> {
   }
   await Promise.all([rebuilds(), ...Array.from({ length: CLIENTS }, client)])
   agent.destroy()
-  times.sort((a, b) => a - b)
-  const at = (share: number) => times[Math.floor(share * (times.length - 1))] ?? Number.NaN
-  return { p50: at(0.5), p99: at(0.99), max: at(1), requests: times.length, failures }
+  const at = (share: number) => quantile(times, share)
+  return { p50: at(0.5), p99: at(0.99), most: at(1), requests: times.length, failures }
 }
 
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] as number
-const spread = (values: number[]) =>
-  `${median(values).toFixed(2)} (${Math.min(...values).toFixed(2)} to ${Math.max(...values).toFixed(2)})`
-
-async function run(rounds: number): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'reports-index-bench-'))
-  const mount = new Mount(folder)
-  const far = Array.from({ length: 170 }, (_, i) => [
-    `remote/${i % 40}/${i}.md`,
-    `# Far ${i}\n${'x'.repeat(6000)}`
-  ])
-  const near = Array.from({ length: 170 }, (_, i) => [
-    `near/${i % 40}/${i}.md`,
-    `# Near ${i}\n${'x'.repeat(6000)}`
-  ])
-  plant(folder, Object.fromEntries([...far, ...near]))
-  mkdirSync(join(folder, 's'))
-  await mount.up()
-  const args = [
-    '--base',
-    `far=${mount.point}`,
-    '--base',
-    `near=${folder}/near`,
-    '--refresh',
-    '0',
-    '--timeout',
-    '1s'
-  ]
-  const start = () => Service.start([...args, '--manifest', join(folder, 's/m.json')])
-  let service = await start()
-  await service.rebuild()
-  await measure(service) // warm
-  const healthy: Phase[] = []
-  const frozen: Phase[] = []
-  const stops: number[] = []
-  for (let round = 0; round < rounds; round++) {
-    healthy.push(await measure(service))
-    mount.freeze()
-    frozen.push(await measure(service))
-    const began = performance.now()
-    await service.stop()
-    stops.push(performance.now() - began)
-    mount.thaw()
-    service = await start()
-    await service.rebuild()
-    await measure(service)
-  }
-  await service.stop()
-  await mount.down()
-  rmSync(folder, { recursive: true, force: true })
-  const show = (name: string, phases: Phase[]) => {
-    const of = (key: keyof Phase) => spread(phases.map((phase) => phase[key]))
-    const failures = phases.reduce((total, phase) => total + phase.failures, 0)
-    console.log(
-      `${name}  p50 ${of('p50')} ms  p99 ${of('p99')} ms  max ${of('max')} ms  requests ${of('requests')}  failures ${failures}`
-    )
-  }
-  console.log(
-    `GET /reports-index, 340 entries, ${CLIENTS} clients, ${rounds} rounds of ${PHASE_MS} ms each; median (least to most)`
-  )
-  show('healthy', healthy)
-  show('frozen ', frozen)
-  const ratios = frozen.map(({ p99 }, i) => p99 / (healthy[i] as Phase).p99)
-  console.log(`p99 frozen : healthy  ${spread(ratios)}`)
-  console.log(`SIGTERM to exit under the hang  ${spread(stops)} ms`)
+function isAnswered(url: string, agent: http.Agent): Promise<boolean> {
+  return new Promise((resolve) => {
+    http
+      .get(`${url}/reports-index`, { agent }, (answer) =>
+        answer.resume().on('end', () => resolve(answer.statusCode === 200))
+      )
+      .on('error', () => resolve(false))
+  })
 }
 
-const missing = noMounts()
-if (missing) console.log(`nothing is measured: ${missing}`)
-else await run(Number(process.argv[2] ?? 5))
+function rowsOf(runs: Runs): string[][] {
+  return runs.names.map((name) => {
+    const frozen = name === 'frozen'
+    const told = (key: string) => {
+      const { median, least, most } = runs.of(name, key)
+      return `${short(median)} (${short(least)} to ${short(most)})`
+    }
+    const ratio = runs.ratio('frozen', 'healthy', 'p99')
+    return [
+      name,
+      ...['p50', 'p99', 'most', 'requests'].map(told),
+      String(runs.values(name, 'failures').reduce((total, each) => total + each, 0)),
+      String(ratio.runs),
+      frozen ? `${short(ratio.median)} (${short(ratio.least)} to ${short(ratio.most)})` : '',
+      frozen ? told('stop') : '',
+      frozen ? targets.hang.must : '',
+      frozen ? targets.hang.goal : ''
+    ]
+  })
+}

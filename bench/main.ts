@@ -1,11 +1,15 @@
 import * as build from './build.js'
 import * as calls from './calls.js'
 import { type Described, section, writeIntroduction, writeSection } from './document.js'
-import { endOnSignals, scope, tell } from './ending.js'
+import { endInGoodOrder, scope, tell } from './ending.js'
 import * as growth from './growth.js'
+import * as hang from './hang.js'
+import * as http from './http.js'
+import * as leaks from './leaks.js'
 import * as memory from './memory.js'
 import { type Options, readOptions, USAGE } from './options.js'
 import * as refresh from './refresh.js'
+import * as slow from './slow.js'
 import * as start from './start.js'
 import * as swap from './swap.js'
 import { type Section, text } from './table.js'
@@ -15,12 +19,22 @@ interface Benchmark extends Described {
   measure(options: Options): Promise<Section>
 }
 
-const benchmarks: Benchmark[] = Object.entries({ build, refresh, start, memory, swap, growth, calls }).map(
-  ([name, module]) => ({
-    name,
-    ...module
-  })
-)
+const benchmarks: Benchmark[] = Object.entries({
+  build,
+  refresh,
+  start,
+  memory,
+  http,
+  swap,
+  slow,
+  hang,
+  growth,
+  calls,
+  leaks
+}).map(([name, module]) => ({
+  name,
+  ...module
+}))
 
 async function measured(benchmark: Benchmark, options: Options, write: boolean): Promise<void> {
   tell(benchmark.name)
@@ -55,7 +69,7 @@ async function main(options: Options): Promise<void> {
   await measured(benchmark, options, options.write)
 }
 
-endOnSignals()
+endInGoodOrder()
 try {
   await main(readOptions(process.argv.slice(2)))
 } catch (error) {

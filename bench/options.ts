@@ -8,6 +8,7 @@ export interface Options {
   ms: number | undefined
   minutes: number
   delay: number
+  builds: number
   million: boolean
   write: boolean
 }
@@ -16,8 +17,8 @@ export const USAGE = `npm run bench -- NAME [options]
 
   --sizes N,N    how many reports            --rounds N    how often each takes its turn
   --ms N         how long a turn of clients  --minutes N   memory: how long it waits before it looks (1)
-  --delay N      slow: ms a round trip (60)  --million     growth: 1 000 000 reports, too
-  --write        puts the result into docs/benchmarks.md ("all" always does)
+  --delay N      slow: ms a round trip (60)  --builds N    leaks: how many builds (10 000)
+  --million      growth: 1 000 000, too      --write       puts the result into docs/benchmarks.md; "all" always does
 `
 
 export function readOptions(args: string[]): Options {
@@ -26,7 +27,16 @@ export function readOptions(args: string[]): Options {
   const { values, positionals } = parseArgs({
     args,
     allowPositionals: true,
-    options: { sizes: text, rounds: text, ms: text, minutes: text, delay: text, million: flag, write: flag }
+    options: {
+      sizes: text,
+      rounds: text,
+      ms: text,
+      minutes: text,
+      delay: text,
+      builds: text,
+      million: flag,
+      write: flag
+    }
   })
   return {
     name: positionals[0],
@@ -35,6 +45,7 @@ export function readOptions(args: string[]): Options {
     ms: optional(values.ms),
     minutes: optional(values.minutes) ?? 1,
     delay: optional(values.delay) ?? 60,
+    builds: optional(values.builds) ?? 10_000,
     million: values.million,
     write: values.write
   }

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Service } from '../test/support.js'
+import { client } from './clients.js'
 import { scope, tell } from './ending.js'
 import type { Options } from './options.js'
-import { start } from './process.js'
 import type { Orders, Told } from './programs/paced.js'
 import { inTurns, type Measures, type Runs } from './rounds.js'
 import { quantile, short } from './statistics.js'
 import { ONE_PATH, rebuild, Subject } from './subject.js'
 import { count, type Section, type Table } from './table.js'
 import { targets } from './targets.js'
-import { script } from './tools.js'
 
 export const line =
   'GET while a new manifest is taken over every second, beside the same while nothing changes'
@@ -93,34 +92,25 @@ function row({ name, rate }: Case, size: number, runs: Runs): string[] {
   ]
 }
 
-function asked(orders: Orders): Promise<Measures> {
-  return scope(async () => {
-    const client = start(process.execPath, [script('paced')], { ipc: true })
-    const told = await new Promise<Told>((resolve, reject) => {
-      client.once('message', (message) => resolve(message as Told))
-      client.once('exit', (code) => reject(new Error(`the client ended with ${code}`)))
-      client.send(orders)
-    })
-    const { times, failures, news } = told
-    return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), failures, news }
-  })
+async function asked(orders: Orders): Promise<Measures> {
+  const { times, failures, news } = await client<Told>('paced', orders)
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), failures, news }
 }
 
 async function whileBusy<T>(subject: Subject, service: Service, work: () => Promise<T>): Promise<T> {
-  let over = false
-  const changes = async () => {
-    while (!over) {
-      const began = performance.now()
-      subject.change()
-      await rebuild(service, ONE_PATH)
-      await sleep(Math.max(0, CHANGE_EVERY_MS - (performance.now() - began)))
-    }
-  }
-  const changing = changes()
-  try {
-    return await work()
-  } finally {
-    over = true
-    await changing
+  const over = new AbortController()
+  const [told] = await Promise.all([
+    work().finally(() => over.abort()),
+    changes(subject, service, over.signal)
+  ])
+  return told
+}
+
+async function changes(subject: Subject, service: Service, over: AbortSignal): Promise<void> {
+  while (!over.aborted) {
+    const began = performance.now()
+    subject.change()
+    await rebuild(service, ONE_PATH)
+    await sleep(Math.max(0, CHANGE_EVERY_MS - (performance.now() - began)))
   }
 }

@@ -71,7 +71,7 @@ export function markdown(table: Table): string {
   const { title, columns, rows } = filled(table)
   const cells = [[...columns], ...rows].map((row) => row.map((cell) => cell.replaceAll('|', '\\|')))
   const widths = columns.map((_, at) => Math.max(3, ...cells.map((row) => row[at]?.length ?? 0)))
-  const right = columns.map((_, at) => at > 0 && rows.some((row) => isFigure(row[at] ?? '')))
+  const right = columns.map((_, at) => rows.every((row) => isFigure(row[at] || '–')))
   const pad = (cell: string, at: number) =>
     right[at] ? cell.padStart(widths[at] ?? 0) : cell.padEnd(widths[at] ?? 0)
   const line = (row: string[]) => `| ${row.map(pad).join(' | ')} |`

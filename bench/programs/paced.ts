@@ -75,7 +75,9 @@ class Client {
   }
 }
 
-process.once('message', async (orders: Orders) => {
+async function tell(orders: Orders): Promise<void> {
   process.send?.(await new Client(orders).run())
   process.disconnect()
-})
+}
+
+process.once('message', (orders: Orders) => void tell(orders))
