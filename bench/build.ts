@@ -52,8 +52,11 @@ async function atSize(size: number, rounds: number): Promise<string[][]> {
   ]
 }
 
-const rowsOf = (runs: Runs, reports: number, rows: Row[]) =>
-  rows.map((row) => compared(runs, { ...row, reports }))
+/** The first row says what it took, also where its anchor is not there. */
+function rowsOf(runs: Runs, reports: number, rows: Row[]): string[][] {
+  const told = rows.filter(({ anchor }, at) => at === 0 || !anchor || runs.has(anchor))
+  return told.map((row) => compared(runs, { ...row, reports }))
+}
 
 /** Each of those that ran beside the first named one. */
 const others = (runs: Runs, besides: string[], anchor: string): Row[] =>
