@@ -8,7 +8,7 @@ import { BARE_MEMORY, bareMemoryMb } from './others.js'
 import { type Command, contender, run } from './process.js'
 import { type Contender, inTurns, type Runs } from './rounds.js'
 import { Subject } from './subject.js'
-import { COMPARED, type Comparison, compared, type Section } from './table.js'
+import { COMPARED, type Comparison, rowsOf, type Section } from './table.js'
 import { type Target, targets } from './targets.js'
 import { isWritable, skip } from './tools.js'
 
@@ -24,8 +24,6 @@ const COLD = 'build --full, cold'
 const UNCHANGED = 'build, no change'
 const CHANGED = 'build, one changed'
 const PEAK = 'peak of build --full'
-
-type Row = Omit<Comparison, 'reports'>
 
 export async function measure({ sizes = [340, 10_000, 100_000], rounds = 5 }: Options): Promise<Section> {
   const tables: Section['tables'] = []
@@ -52,14 +50,8 @@ async function atSize(size: number, rounds: number): Promise<string[][]> {
   ]
 }
 
-/** The first row says what it took, also where its anchor is not there. */
-function rowsOf(runs: Runs, reports: number, rows: Row[]): string[][] {
-  const told = rows.filter(({ anchor }, at) => at === 0 || !anchor || runs.has(anchor))
-  return told.map((row) => compared(runs, { ...row, reports }))
-}
-
 /** Each of those that ran beside the first named one. */
-const others = (runs: Runs, besides: string[], anchor: string): Row[] =>
+const others = (runs: Runs, besides: string[], anchor: string): Comparison[] =>
   runs.names.filter((name) => !besides.includes(name)).map((name) => ({ name, anchor }))
 
 async function full(subject: Subject, size: number, rounds: number): Promise<string[][]> {

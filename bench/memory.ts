@@ -5,7 +5,7 @@ import type { Options } from './options.js'
 import { askSome, BARE_MEMORY, plantBodies, serveOther } from './others.js'
 import { type Measures, Runs } from './rounds.js'
 import { rebuild, Subject } from './subject.js'
-import { COMPARED, compared, type Section } from './table.js'
+import { COMPARED, rowsOf, type Section } from './table.js'
 import { targets } from './targets.js'
 import { residentMb, treeOf } from './tree.js'
 
@@ -38,12 +38,12 @@ async function atSize(size: number, rounds: number, minutes: number): Promise<st
     tell(`round ${round} of ${rounds}`)
   }
   const runs = new Runs(told)
-  const memory = { reports: size, key: 'mb', unit: 'MB' }
-  return [
-    compared(runs, { ...memory, name: SERVICE, anchor: BARE_MEMORY, target: targets.memory(size) }),
-    compared(runs, { ...memory, name: BUILDER, anchor: BARE_MEMORY }),
-    compared(runs, { ...memory, name: BARE_MEMORY })
-  ]
+  const memory = { key: 'mb', unit: 'MB' }
+  return rowsOf(runs, size, [
+    { ...memory, name: SERVICE, anchor: BARE_MEMORY, target: targets.memory(size) },
+    { ...memory, name: BUILDER, anchor: BARE_MEMORY },
+    { ...memory, name: BARE_MEMORY }
+  ])
 }
 
 async function sideBySide(subject: Subject, minutes: number): Promise<Record<string, number>> {

@@ -3,9 +3,9 @@ import { DURABLE, durableWrite, FIND, find } from './anchors.js'
 import { scope, tell } from './ending.js'
 import type { Options } from './options.js'
 import { contender } from './process.js'
-import { type Contender, inTurns, type Measures, type Runs } from './rounds.js'
+import { type Contender, inTurns, type Measures } from './rounds.js'
 import { ONE_PATH, rebuild, Subject } from './subject.js'
-import { COMPARED, compared, type Section } from './table.js'
+import { COMPARED, rowsOf, type Section } from './table.js'
 import { onePath, targets } from './targets.js'
 
 export const line =
@@ -37,14 +37,16 @@ async function atSize(size: number, rounds: number): Promise<string[][]> {
   const changed = await inTurns([refresh(CHANGED, service, 1, subject), ...anchors], rounds)
   const durable = durableWrite(subject.manifest)
   const named = await inTurns([refresh(NAMED, service, 1, subject, ONE_PATH), durable], rounds)
-  const row = (runs: Runs, name: string, anchor?: string, target?: ReturnType<typeof targets.refresh>) =>
-    compared(runs, { name, reports: size, anchor, target })
   return [
-    row(quiet, UNCHANGED, FIND, targets.refresh(size)),
-    row(quiet, FIND),
-    row(changed, CHANGED, FIND),
-    row(named, NAMED, DURABLE, onePath(named.of(DURABLE, 'ms').median)),
-    row(named, DURABLE)
+    ...rowsOf(quiet, size, [
+      { name: UNCHANGED, anchor: FIND, target: targets.refresh(size) },
+      { name: FIND }
+    ]),
+    ...rowsOf(changed, size, [{ name: CHANGED, anchor: FIND }]),
+    ...rowsOf(named, size, [
+      { name: NAMED, anchor: DURABLE, target: onePath(named.of(DURABLE, 'ms').median) },
+      { name: DURABLE }
+    ])
   ]
 }
 

@@ -9,7 +9,7 @@ import { contender, run } from './process.js'
 import { type Contender, inTurns } from './rounds.js'
 import { pacedMount, rcloneMount, type SlowMount } from './slow-mounts.js'
 import { rebuild, Subject } from './subject.js'
-import { COMPARED, compared, type Section, type Table } from './table.js'
+import { COMPARED, rowsOf, type Section, type Table } from './table.js'
 import { type Target, targets } from './targets.js'
 
 export const line =
@@ -21,9 +21,11 @@ const UNCHANGED = 'refresh, no change'
 const NEW = 'refresh, one new'
 
 interface Wanted {
-  first: Target
-  refresh: Target
+  first?: Target
+  refresh?: Target
 }
+
+const WANTED_AT = 340
 
 const PACED: Wanted = { first: targets.slowFirst, refresh: targets.slowRefresh }
 const UNPACED: Wanted = { first: targets.slowFirstUnpaced, refresh: targets.slowRefreshUnpaced }
@@ -37,7 +39,7 @@ export async function measure({ sizes = [340], rounds = 3, delay }: Options): Pr
       [rclone, PACED],
       [paced, UNPACED]
     ] as const) {
-      const table = await scope(() => onMount(size, rounds, up, wanted))
+      const table = await scope(() => onMount(size, rounds, up, size === WANTED_AT ? wanted : {}))
       if (table) tables.push(table)
     }
   }
@@ -60,7 +62,7 @@ async function onMount(size: number, rounds: number, up: Up, wanted: Wanted): Pr
   const subject = new Subject(mount.point)
   const rows = [
     ...(await first(subject, mount, size, rounds, wanted.first)),
-    ...(await refreshes(subject, mount, size, rounds, wanted.refresh, source))
+    ...(await refreshes(subject, mount, size, rounds, source, wanted.refresh))
   ]
   return { title: mount.name, columns: COMPARED, rows }
 }
@@ -77,7 +79,7 @@ function chilled({ name, run: ask }: Contender, mount: SlowMount, before: () => 
   }
 }
 
-async function first(subject: Subject, mount: SlowMount, size: number, rounds: number, target: Target) {
+async function first(subject: Subject, mount: SlowMount, size: number, rounds: number, target?: Target) {
   const building: Contender = {
     name: FIRST,
     run() {
@@ -88,10 +90,7 @@ async function first(subject: Subject, mount: SlowMount, size: number, rounds: n
   const scans = naive(mount.point, subject.state).filter(({ name }) => name === NAIVE_NODE)
   const contenders = [building, ...scans.map(contender)].map((each) => chilled(each, mount))
   const runs = await inTurns(contenders, rounds)
-  return [
-    compared(runs, { name: FIRST, reports: size, anchor: NAIVE_NODE, target }),
-    compared(runs, { name: NAIVE_NODE, reports: size })
-  ]
+  return rowsOf(runs, size, [{ name: FIRST, anchor: NAIVE_NODE, target }, { name: NAIVE_NODE }])
 }
 
 async function refreshes(
@@ -99,8 +98,8 @@ async function refreshes(
   mount: SlowMount,
   size: number,
   rounds: number,
-  target: Target,
-  source: string
+  source: string,
+  target?: Target
 ): Promise<string[][]> {
   const service: Service = await subject.serve()
   let added = 0
@@ -111,8 +110,7 @@ async function refreshes(
   const quiet = await inTurns([chilled({ name: UNCHANGED, run: again }, mount), ...scan], rounds)
   const adding = await inTurns([chilled({ name: NEW, run: again }, mount, add), ...scan], rounds)
   return [
-    compared(quiet, { name: UNCHANGED, reports: size, anchor: FIND, target }),
-    compared(adding, { name: NEW, reports: size, anchor: FIND }),
-    compared(quiet, { name: FIND, reports: size })
+    ...rowsOf(quiet, size, [{ name: UNCHANGED, anchor: FIND, target }, { name: FIND }]),
+    ...rowsOf(adding, size, [{ name: NEW, anchor: FIND }])
   ]
 }

@@ -8,7 +8,7 @@ import { freePort, plantBodies } from './others.js'
 import { contender, endGroup, start } from './process.js'
 import { type Contender, inTurns } from './rounds.js'
 import { Subject } from './subject.js'
-import { COMPARED, compared, type Section } from './table.js'
+import { COMPARED, rowsOf, type Section } from './table.js'
 import { targets } from './targets.js'
 import { CLI, script } from './tools.js'
 import { cpuMsOfTree } from './tree.js'
@@ -46,11 +46,11 @@ async function atSize(size: number, rounds: number): Promise<string[][]> {
     ...nodeStart().map(contender)
   ]
   const runs = await inTurns(contenders, rounds)
-  return [
-    compared(runs, { name: SERVE, reports: size, anchor: BARE, target: targets.start(size) }),
-    compared(runs, { name: SERVE, reports: size, anchor: NODE }),
-    compared(runs, { name: BARE, reports: size, anchor: NODE })
-  ]
+  return rowsOf(runs, size, [
+    { name: SERVE, anchor: BARE, target: targets.start(size) },
+    { name: SERVE, anchor: NODE },
+    { name: BARE, anchor: NODE }
+  ])
 }
 
 /** The arguments of a service on a port. */

@@ -30,7 +30,6 @@ export const COMPARED = [
 
 export interface Comparison {
   name: string
-  reports: number
   anchor?: string | undefined
   target?: Target | undefined
   /** What is compared; wall time where nothing is said. */
@@ -40,10 +39,10 @@ export interface Comparison {
 
 const range = ({ least, most }: { least: number; most: number }) => `${short(least)} to ${short(most)}`
 
-/** A row of a table whose columns are `COMPARED`. */
-export function compared(
+function compared(
   runs: Runs,
-  { name, reports, anchor, target, key = 'ms', unit = 'ms' }: Comparison
+  reports: number,
+  { name, anchor, target, key = 'ms', unit = 'ms' }: Comparison
 ): string[] {
   const own = runs.of(name, key)
   const row = [name, count(reports), `${short(own.median)} ${unit}`, range(own), String(own.runs)]
@@ -51,6 +50,13 @@ export function compared(
   const ratio = runs.ratio(name, anchor, key)
   const cpu = key === 'ms' ? short(runs.ratio(name, anchor, 'cpu').median) : ''
   return [...row, anchor, short(ratio.median), range(ratio), cpu, target?.must ?? '', target?.goal ?? '']
+}
+
+/** Rows of a table whose columns are `COMPARED`: of what ran, and beside what ran; the first one in any case. */
+export function rowsOf(runs: Runs, reports: number, comparisons: Comparison[]): string[][] {
+  return comparisons
+    .filter(({ name, anchor }, at) => runs.has(name) && (at === 0 || !anchor || runs.has(anchor)))
+    .map((each) => compared(runs, reports, each))
 }
 
 export const count = (reports: number) => String(reports).replace(/\B(?=(\d{3})+$)/g, ' ')
