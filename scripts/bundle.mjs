@@ -1,7 +1,7 @@
 // Makes one file of each program and all that it loads: it starts in half the time. The library beside them (dist/app.js)
 // stays as it is, so that who embeds it shares its own Fastify with it.
 import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
@@ -46,7 +46,7 @@ function licences(inputs) {
     const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]
     if (found) packages.add(found)
   }
-  return [...packages].toSorted().map(licence).join('\n')
+  return [...packages].toSorted((a, b) => (a < b ? -1 : 1)).map(licence).join('\n')
 }
 
 function licence(folder) {

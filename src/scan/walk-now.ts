@@ -20,7 +20,7 @@ export async function walkNow(options: WalkOptions, hands: HandsNow): Promise<Sc
   let turnAt = performance.now() + TURN_MS
   try {
     for (const wanted of walker.folder('', options.root)) {
-      if (wanted) await load(wanted.parser)
+      if (wanted) await load(wanted.wanted)
       else if (performance.now() < turnAt) continue
       else await setImmediate()
       turnAt = performance.now() + TURN_MS

@@ -16,8 +16,8 @@ const loaded: Partial<Parsers> = {}
 
 /** A parser is not loaded yet. */
 export class ParserWanted extends Error {
-  constructor(readonly parser: Name) {
-    super(`the parser for ${parser} is not loaded yet`)
+  constructor(readonly wanted: Name) {
+    super(`the parser for ${wanted} is not loaded yet`)
   }
 }
 
@@ -39,7 +39,7 @@ export async function withParsers<T>(work: () => T | Promise<T>): Promise<T> {
       return await work()
     } catch (error) {
       if (!(error instanceof ParserWanted)) throw error
-      await load(error.parser)
+      await load(error.wanted)
     }
   }
 }
