@@ -24,9 +24,11 @@ export default fp(
     fastify.setValidatorCompiler(({ schema, httpPart }) => {
       // Ours are described, and any text will do.
       if (httpPart === 'headers') return () => true
-      const check = ajv.compile(schema)
+      const check = whenAsked(() => ajv.compile(schema))
       return httpPart === 'querystring' ? queryCheck(check, schema as QuerySchema) : check
     })
+    // Answers are made as their schemas say, which tests check; a serialiser for each would take most of the start.
+    fastify.setSerializerCompiler(() => JSON.stringify)
     fastify.setSchemaErrorFormatter((errors, place) => new Error(sentence(errors[0] as ErrorObject, place)))
     fastify.removeAllContentTypeParsers()
     const parseJson = fastify.getDefaultJsonParser('error', 'error')
@@ -43,14 +45,27 @@ export default fp(
   { name: 'reports-index-validation', fastify: '5.x' }
 )
 
+type Check = ((data: unknown) => boolean) & { errors: FastifySchemaValidationError[] | null }
+
+/** A check that is compiled when it is first wanted: most routes are not asked for long, and some never. */
+function whenAsked(compile: () => ValidateFunction): Check {
+  let compiled: ValidateFunction | undefined
+  const check = (data: unknown) => {
+    compiled ??= compile()
+    const isGood = compiled(data)
+    told.errors = (compiled.errors as FastifySchemaValidationError[] | null | undefined) ?? null
+    return isGood
+  }
+  const told: Check = Object.assign(check, { errors: null })
+  return told
+}
+
 interface QuerySchema {
   properties?: Record<string, { type?: string }>
 }
 
-type Check = ((data: unknown) => boolean) & { errors: FastifySchemaValidationError[] | null }
-
 /** All of a query is text: what stands for a number, and what may be repeated, is made so before the check. */
-function queryCheck(check: ValidateFunction, { properties = {} }: QuerySchema): Check {
+function queryCheck(check: Check, { properties = {} }: QuerySchema): Check {
   const validate = (query: unknown) => {
     for (const [name, value] of Object.entries(query as Record<string, unknown>)) {
       const type = Object.hasOwn(properties, name) ? properties[name]?.type : undefined
@@ -59,7 +74,7 @@ function queryCheck(check: ValidateFunction, { properties = {} }: QuerySchema): 
       if (type === 'integer' && /^\d{1,15}$/.test(String(value))) given[name] = Number(value)
     }
     const isGood = check(query)
-    told.errors = (check.errors as FastifySchemaValidationError[] | null | undefined) ?? null
+    told.errors = check.errors
     return isGood
   }
   const told: Check = Object.assign(validate, { errors: null })
