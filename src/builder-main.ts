@@ -36,7 +36,9 @@ async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
   const { builder } = house
   const { job, handOver } = question
   const outcome =
-    question.type === 'build' ? await builder.build(job, question.save) : await builder.covered(job)
+    question.type === 'build'
+      ? await builder.buildUnlessCovered(job, question.save)
+      : await builder.covered(job)
   return outcome ? { type: 'built', built: builtFrom(outcome, handOver) } : { type: 'none' }
 }
 

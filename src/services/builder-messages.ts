@@ -6,7 +6,7 @@ import type { Settings } from './settings.js'
 
 /** What the builder process is asked. */
 export type BuilderQuestion =
-  /** `save`: whether the lock is held, so that what is built may be written. */
+  /** Unless another process' build did it. `save`: whether the lock is held, so that what is built may be written. */
   | { type: 'build'; job: Job; handOver: boolean; save: boolean }
   /** Whether another process' build did already what a job asks for. */
   | { type: 'covered'; job: Job; handOver: boolean }

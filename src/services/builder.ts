@@ -20,6 +20,7 @@ export interface BuilderPorts {
   /** Share of a base's entries that may go at once, 0 to 1. */
   maxDrop: number
   manifest: MemoryPorts['manifest'] & {
+    readStatus(): Promise<Status | undefined>
     write(bytes: Buffer): Promise<void>
     writeStatus(status: Status): Promise<void>
     sweep(): Promise<void>
@@ -63,10 +64,21 @@ export class Builder {
    * @param save whether to write what was built; only for who holds the lock
    */
   async build(job: Job, save = true): Promise<Outcome> {
+    return await this.#build(job, save, await this.#ports.manifest.readStatus())
+  }
+
+  /** What another process' build found, where that does, else one build. */
+  async buildUnlessCovered(job: Job, save: boolean): Promise<Outcome> {
+    const status = await this.#ports.manifest.readStatus()
+    return (await this.#covered(job, status)) ?? (await this.#build(job, save, status))
+  }
+
+  /** @param read the companion */
+  async #build(job: Job, save: boolean, read: Status | undefined): Promise<Outcome> {
     const steps: Step[] = []
     const startedAt = this.#ports.now()
     const began = this.#ports.tick()
-    const known = await this.#step('load', steps, () => this.#memory.recall(job))
+    const known = await this.#step('load', steps, () => this.#memory.recall(job, read))
     const mode = this.#modeFor(job, known)
     const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
     const tally = tallyOf(known, found)
@@ -84,12 +96,14 @@ export class Builder {
 
   /** What another process' build found, where that began after this job was asked for. */
   async covered(job: Job): Promise<Outcome | undefined> {
-    const { scanners, manifest } = this.#ports
-    if (job.askedAt === undefined) return undefined
-    const status = await manifest.readStatus()
+    return await this.#covered(job, await this.#ports.manifest.readStatus())
+  }
+
+  async #covered(job: Job, status: Status | undefined): Promise<Outcome | undefined> {
+    const { scanners } = this.#ports
     if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
-    const known = await this.#memory.recall({ ...job, mend: true })
+    const known = await this.#memory.recall({ ...job, mend: true }, status)
     const { listing, rows, stamp } = known
     if (!listing || listing.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(

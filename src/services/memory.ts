@@ -17,7 +17,6 @@ export interface MemoryPorts {
   manifest: {
     stamp(): Promise<string | undefined>
     read(): Promise<{ state: string; stamp: string | undefined; opened?: OpenedManifest }>
-    readStatus(): Promise<Status | undefined>
   }
   /** The listing that is served: what to go on from where there is no manifest. */
   lastGood(): Promise<Snapshot | undefined>
@@ -39,14 +38,15 @@ export class Memory {
     return this.#known
   }
 
-  async recall({ mode, mend }: Pick<Job, 'mode' | 'mend'>): Promise<Known> {
+  /** @param read the companion */
+  async recall({ mode, mend }: Pick<Job, 'mode' | 'mend'>, read: Status | undefined): Promise<Known> {
     const { manifest, names, select, lastGood } = this.#ports
-    const status = (this.isStatusOld ? undefined : await manifest.readStatus()) ?? this.#known.status
+    const status = (this.isStatusOld ? undefined : read) ?? this.#known.status
     const asRemembered = mode !== 'full' && !mend && this.#known.stamp !== undefined
     if (asRemembered && this.#known.stamp === (await manifest.stamp())) return { ...this.#known, status }
     const { opened, stamp, state } = await manifest.read()
-    const read = opened && understood(() => knownFrom(opened, stamp, status, names, select))
-    if (read) return await this.#withForgotten(read)
+    const understandable = opened && understood(() => knownFrom(opened, stamp, status, names, select))
+    if (understandable) return await this.#withForgotten(understandable)
     // The last known entries are worth more than an empty or broken place, and what is served is newer than what is
     // remembered; the manifest is written again in any case.
     const served = await lastGood()

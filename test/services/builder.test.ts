@@ -1,6 +1,5 @@
 import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
-import { syncBuiltinESMExports } from 'node:module'
 import { join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
@@ -48,7 +47,12 @@ function builderOver(
     overlaps: () => findOverlaps(settings.bases),
     select,
     maxDrop: settings.maxDrop,
-    manifest: manifestFile(settings.manifest, () => settings.bases.map(({ root }) => root), now),
+    manifest: manifestFile(
+      settings.manifest,
+      () => settings.bases.map(({ root }) => root),
+      now,
+      () => false
+    ),
     lastGood: async () => served.snapshot,
     tick: () => `here:${clock.now}`,
     now,
@@ -287,7 +291,12 @@ t.test('a manifest that was damaged without a trace in its stamp is mended by wh
   const { builder, manifest } = builderOver(folder, ['a'])
   await builder.build(refresh)
   const bytes = fs.readFileSync(manifest)
-  const file = manifestFile(manifest, () => [], Date.now)
+  const file = manifestFile(
+    manifest,
+    () => [],
+    Date.now,
+    () => false
+  )
   const stamp = async () => 'the same'
   const read = async () => ({ ...(await file.read()), stamp: 'the same' })
   const blind = builderOver(folder, ['a'], {}, { manifest: { ...file, stamp, read } })
@@ -361,15 +370,10 @@ t.test('a write that is lost without an error is not taken for done', async (t) 
   // What is written to the staged file comes to another end than what is read from it.
   const { host, run, network } = lockScope()
   const staged = join(folder, `state/.m.json.${host}-${run}-${network}.new`)
-  const real = fs.promises.readFile
-  fs.promises.readFile = (async (path: string, options: never) => {
+  const real = fs.openSync
+  t.capture(fs, 'openSync', (path: string, ...rest: [number]) => {
     if (path === staged) fs.truncateSync(staged, 10)
-    return await real(path, options)
-  }) as typeof real
-  syncBuiltinESMExports()
-  t.teardown(() => {
-    fs.promises.readFile = real
-    syncBuiltinESMExports()
+    return real(path, ...rest)
   })
   t.match(await builder.build(refresh), { notWritten: 'RI_ERR_SHORT_WRITE' })
   t.strictSame(fs.readFileSync(manifest), before)
@@ -616,7 +620,12 @@ t.test(
   async (t) => {
     const folder = t.testdir({ a: { x: { 'one.md': '# One' }, 'two.md': '' } })
     const mounts = () => [{ point: '/', type: 'fuse.rclone', device: '0:1', root: '/' }]
-    const file = manifestFile(join(folder, 'state/m.json'), () => [], Date.now)
+    const file = manifestFile(
+      join(folder, 'state/m.json'),
+      () => [],
+      Date.now,
+      () => true
+    )
     let full = false
     const writeStatus = async (status: Status) => {
       if (full) throw Object.assign(new Error('no'), { code: 'ENOSPC' })
@@ -669,7 +678,12 @@ t.test('a manifest that gave no answer is not replaced by one that knows less', 
   await builder.build(refresh)
   const bytes = fs.readFileSync(manifest)
   fs.renameSync(join(folder, 'a'), join(folder, 'away'))
-  const file = manifestFile(manifest, () => [], Date.now)
+  const file = manifestFile(
+    manifest,
+    () => [],
+    Date.now,
+    () => false
+  )
   const read = async () => ({ state: 'late' as const, reason: 'no answer', stamp: undefined })
   const fresh = builderOver(folder, ['a'], {}, { manifest: { ...file, read } })
   t.match(await fresh.builder.build(refresh), { notWritten: 'RI_ERR_LATE', listing: { count: 0 } })

@@ -16,8 +16,7 @@ export interface Patience {
 export interface Lock {
   /**
    * Waits for the lock, does the work, and gives the lock back.
-   * @param instead asked each time that the lock was in other hands, and before the work: what it gives makes the work
-   * needless
+   * @param instead asked each time that the lock was in other hands: what it gives makes the work needless
    * @throws LockTaken when patience is over
    */
   hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>, patience: Patience): Promise<T>
@@ -56,8 +55,7 @@ export function lockScope(): Scope {
  * @param path the manifest's real path
  */
 export function socketLock(path: string): Lock {
-  if (process.platform !== 'linux')
-    return { hold: async (work, instead) => (await instead()) ?? (await work()) }
+  if (process.platform !== 'linux') return { hold: async (work) => await work() }
   const name = `\0reports-index-${createHash('sha256').update(path).digest('hex')}`
   return {
     async hold(work, instead, { ms, signal }) {
@@ -83,14 +81,16 @@ async function hold<T>(
 ): Promise<T> {
   for (;;) {
     const release = await listen(name)
-    if (!release) await ownerGone(name, over)
-    try {
-      const done = await instead()
-      if (done !== undefined) return done
-      if (release) return await work()
-    } finally {
-      await release?.()
+    if (release) {
+      try {
+        return await work()
+      } finally {
+        await release()
+      }
     }
+    await ownerGone(name, over)
+    const done = await instead()
+    if (done !== undefined) return done
   }
 }
 

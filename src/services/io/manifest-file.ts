@@ -1,12 +1,10 @@
-import { constants, type Stats } from 'node:fs'
-import { access, lstat, mkdir, open, readdir, readFile, rename, stat, unlink } from 'node:fs/promises'
+import type { Stats } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import writeFileAtomic from 'write-file-atomic'
 import type { Status } from '../../schemas/manifest.js'
 import { type OpenedManifest, openManifest } from '../open-manifest.js'
 import { readStatus, statusPathOf } from '../status.js'
+import { type Calls, callsNow, slowCalls } from './calls.js'
 import { lockScope, type Scope } from './lock.js'
-import { readRegular } from './read-file.js'
 
 /** What lies in the manifest's place. */
 export type Found =
@@ -33,16 +31,23 @@ export interface ManifestFile {
  * @param path absolute path of the manifest, links resolved
  * @param keep tells the folders that are never made: the bases' roots, links resolved
  * @param now milliseconds since 1970
+ * @param canHang whether calls on its file system can hang
  */
-export function manifestFile(path: string, keep: () => readonly string[], now: () => number): ManifestFile {
+export function manifestFile(
+  path: string,
+  keep: () => readonly string[],
+  now: () => number,
+  canHang: () => boolean
+): ManifestFile {
+  const calls = () => (canHang() ? slowCalls : callsNow)
   const folder = dirname(path)
   const statusPath = statusPathOf(path)
   return {
-    stamp: () => stampOf(path),
+    stamp: () => stampOf(path, calls()),
     async read() {
-      const stamp = await stampOf(path)
+      const stamp = await stampOf(path, calls())
       try {
-        const opened = openManifest(await readRegular(path))
+        const opened = openManifest(await calls().read(path))
         return opened ? { state: 'ok', opened, stamp } : { state: 'corrupt', reason: CORRUPT, stamp }
       } catch (error) {
         return { ...absence(error), stamp }
@@ -50,22 +55,24 @@ export function manifestFile(path: string, keep: () => readonly string[], now: (
     },
     async readStatus() {
       try {
-        return readStatus((await readRegular(statusPath)).toString('utf8'))
+        return readStatus((await calls().read(statusPath)).toString('utf8'))
       } catch {
         return undefined
       }
     },
     async write(bytes, isWanted) {
-      await makeFolder(folder, keep())
-      await replace(path, bytes, isWanted)
-      await syncFolder(folder)
+      const hands = calls()
+      await makeFolder(folder, keep(), hands)
+      await replace(path, bytes, isWanted, hands)
+      await syncFolder(folder, hands)
     },
     async writeStatus(status, isWanted) {
-      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), isWanted)
-      await syncFolder(folder)
+      const hands = calls()
+      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), isWanted, hands)
+      await syncFolder(folder, hands)
     },
     async sweep() {
-      for (const file of [path, statusPath]) await sweep(file, now()).catch(() => {})
+      await sweep([path, statusPath], now(), calls()).catch(() => {})
     }
   }
 }
@@ -82,41 +89,45 @@ export function absence(error: unknown): { state: 'missing' | 'corrupt' | 'unrea
 }
 
 /** Undefined where there is no stat: no answer is the same as another one. */
-async function stampOf(path: string): Promise<string | undefined> {
+async function stampOf(path: string, calls: Calls): Promise<string | undefined> {
   try {
-    const { ino, size, mtimeMs, ctimeMs } = await stat(path)
+    const { ino, size, mtimeMs, ctimeMs } = await calls.stat(path)
     return `${ino}.${size}.${mtimeMs}.${ctimeMs}`
   } catch {
     return undefined
   }
 }
 
-async function makeFolder(folder: string, keep: readonly string[]): Promise<void> {
+async function makeFolder(folder: string, keep: readonly string[], calls: Calls): Promise<void> {
   const roots = keep.filter((root) => folder === root || folder.startsWith(`${root}/`))
-  for (const root of roots) await access(root, constants.F_OK)
-  await mkdir(folder, { recursive: true })
+  for (const root of roots) await calls.access(root)
+  await calls.makeFolder(folder)
 }
 
 /**
  * write-file-atomic makes one write call and takes a short write on a full disk for a success. So it writes a staged file
  * beside the place, which is read back when it is closed (some mounts write no earlier), and renamed when it is right.
  */
-async function replace(path: string, bytes: Buffer, isWanted = () => true): Promise<void> {
-  const before = await refuseOther(path)
+async function replace(
+  path: string,
+  bytes: Buffer,
+  isWanted: (() => boolean) | undefined,
+  calls: Calls
+): Promise<void> {
+  const before = await refuseOther(path, calls)
   const staged = stagedOf(path, scope)
   try {
-    await writeFileAtomic(
+    await calls.write(
       staged,
       bytes,
       before ? { mode: before.mode, chown: { uid: before.uid, gid: before.gid } } : {}
     )
-    const written = await readFile(staged)
-    if (!written.equals(bytes))
+    if (!(await calls.holds(staged, bytes)))
       throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
-    if (!isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
-    await rename(staged, path)
+    if (isWanted && !isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
+    await calls.rename(staged, path)
   } catch (error) {
-    await unlink(staged).catch(() => {})
+    await calls.unlink(staged).catch(() => {})
     throw error
   }
 }
@@ -129,8 +140,8 @@ function stagedOf(path: string, { host, run, network }: Scope): string {
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
-async function refuseOther(path: string): Promise<Stats | undefined> {
-  const other = await lstat(path).catch(() => undefined)
+async function refuseOther(path: string, calls: Calls): Promise<Stats | undefined> {
+  const other = await calls.lstat(path).catch(() => undefined)
   if (other && !other.isFile()) {
     const code = other.isDirectory() ? 'EISDIR' : 'ENOTFILE'
     throw Object.assign(new Error('something else is in its place'), { code })
@@ -139,14 +150,11 @@ async function refuseOther(path: string): Promise<Stats | undefined> {
 }
 
 /** The rename itself is durable only when its folder is; some network file systems know no such call. */
-async function syncFolder(folder: string): Promise<void> {
-  const handle = await open(folder, 'r')
+async function syncFolder(folder: string, calls: Calls): Promise<void> {
   try {
-    await handle.sync()
+    await calls.sync(folder)
   } catch (error) {
     if (!['EINVAL', 'ENOTSUP', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-  } finally {
-    await handle.close()
   }
 }
 
@@ -157,13 +165,15 @@ const ABANDONED_MS = 10 * 60_000
  * Removes staged files, and the temporary files beside them. Only for who holds the lock: of its own scope nobody else
  * writes, of an earlier run of this host nobody lives; of others it can not be told, but by their age.
  */
-async function sweep(path: string, now: number): Promise<void> {
-  for (const name of await readdir(dirname(path))) {
+async function sweep(paths: readonly string[], now: number, calls: Calls): Promise<void> {
+  const names = paths.map((path) => basename(path))
+  const folder = dirname(paths[0] as string)
+  for (const name of await calls.readdir(folder)) {
     const [, file, host, run, network] =
       /^\.(.*)\.([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})\.new(?:\.\d+)?$/.exec(name) ?? []
-    if (file !== basename(path)) continue
-    const left = join(dirname(path), name)
+    if (file === undefined || !names.includes(file)) continue
+    const left = join(folder, name)
     const isDead = host === scope.host && (run !== scope.run || network === scope.network)
-    if (isDead || Math.abs((await lstat(left)).mtimeMs - now) > ABANDONED_MS) await unlink(left)
+    if (isDead || Math.abs((await calls.lstat(left)).mtimeMs - now) > ABANDONED_MS) await calls.unlink(left)
   }
 }

@@ -1,7 +1,7 @@
 import { type Stats, statSync } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { statusPathOf } from '../status.js'
-import { readRegular } from './read-file.js'
+import { readRegular, readRegularNow } from './read-file.js'
 
 /** One look at the manifest's place and its companion's: what has another stamp than the look before is read. */
 export interface Look {
@@ -16,16 +16,25 @@ export type LookedAt = Pick<Look, 'stamp' | 'statusStamp'>
 
 /**
  * Looks at a manifest; rejects never.
+ * @param isLocal whether it lies on a local disk, which answers at once
  * @param onSign called whenever its file system has answered
  */
-export async function lookAtManifest(path: string, before: LookedAt, onSign: () => void): Promise<Look> {
+export async function lookAtManifest(
+  path: string,
+  before: LookedAt,
+  onSign: () => void,
+  isLocal = false
+): Promise<Look> {
   const statusPath = statusPathOf(path)
-  const [stamp, statusStamp] = [await stampOf(path), await stampOf(statusPath)]
+  const [stamp, statusStamp] = isLocal
+    ? [stampNow(path), stampNow(statusPath)]
+    : [await stampOf(path), await stampOf(statusPath)]
+  const read = isLocal ? readSoon : readRegular
   const look: Look = { stamp, statusStamp }
   onSign()
   // The companion first: it is written last, so it can not tell of a manifest older than the one that is read.
   if (look.statusStamp !== before.statusStamp && look.statusStamp.startsWith(FILE)) {
-    look.status = await readRegular(statusPath).then(
+    look.status = await read(statusPath).then(
       (bytes) => (bytes.length > MOST_STATUS ? '' : bytes.toString('utf8')),
       () => {
         look.statusStamp = '' // what could not be read is tried again
@@ -34,14 +43,20 @@ export async function lookAtManifest(path: string, before: LookedAt, onSign: () 
     )
   }
   if (look.stamp !== before.stamp) {
-    look.manifest = await readRegular(path, onSign).catch(
-      ({ code = 'unknown error' }: NodeJS.ErrnoException) => {
-        if (stamp.startsWith(FILE) && code !== 'ETOOLARGE') look.stamp = ''
-        return { code }
-      }
-    )
+    look.manifest = await read(path, onSign).catch(({ code = 'unknown error' }: NodeJS.ErrnoException) => {
+      if (stamp.startsWith(FILE) && code !== 'ETOOLARGE') look.stamp = ''
+      return { code }
+    })
   }
   return look
+}
+
+/** So many bytes of a local file are read at once: a turn of the event loop for each call takes longer. */
+const SMALL_BYTES = 1 << 20
+
+async function readSoon(path: string, onSign?: () => void): Promise<Buffer> {
+  const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0
+  return size > SMALL_BYTES ? await readRegular(path, onSign) : readRegularNow(path)
 }
 
 /** A companion with some hundred thousand warnings. */

@@ -88,7 +88,7 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   /** What a late look tells is taken, too, when it comes. */
   const ask = (): Promise<boolean> => {
     const look = where.local
-      ? lookAtManifest(localPath(), lookedAt, onSign)
+      ? lookAtManifest(localPath(), lookedAt, onSign, true)
       : looker.look(where.path, lookedAt)
     pending = look
       .then(take, () => false)

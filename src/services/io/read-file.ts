@@ -1,4 +1,4 @@
-import { constants } from 'node:fs'
+import fs, { constants, type Stats } from 'node:fs'
 import { type FileHandle, open } from 'node:fs/promises'
 
 /** Room for some four million reports; nothing larger is a manifest. */
@@ -12,15 +12,50 @@ const MOST_BYTES = 1 << 30
 export async function readRegular(path: string, onPiece = () => {}): Promise<Buffer> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
-    const stat = await handle.stat()
-    if (!stat.isFile())
-      throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE', syscall: 'read' })
-    if (stat.size > MOST_BYTES)
-      throw Object.assign(new Error('too large'), { code: 'ETOOLARGE', syscall: 'read' })
-    return await readAll(handle, stat.size, onPiece)
+    return await readAll(handle, sizeOf(await handle.stat()), onPiece)
   } finally {
     await handle.close()
   }
+}
+
+/** The same at once, for local disks. */
+export function readRegularNow(path: string): Buffer {
+  const fd = fs.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const bytes = Buffer.allocUnsafe(sizeOf(fs.fstatSync(fd)))
+    let length = 0
+    for (let read = -1; read !== 0 && length < bytes.length; length += read)
+      read = fs.readSync(fd, bytes, length, bytes.length - length, length)
+    return bytes.subarray(0, length)
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+/** Whether a file holds these bytes; piece by piece, so that no second copy of all is needed. */
+export function holdsNow(path: string, bytes: Buffer): boolean {
+  const fd = fs.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const piece = Buffer.allocUnsafe(Math.min(bytes.length, COMPARED_BYTES) + 1)
+    for (let at = 0; ; ) {
+      const read = fs.readSync(fd, piece, 0, piece.length, at)
+      if (read === 0) return at === bytes.length
+      if (!bytes.subarray(at, at + read).equals(piece.subarray(0, read))) return false
+      at += read
+    }
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
+const COMPARED_BYTES = 1 << 18
+
+function sizeOf(stat: Stats): number {
+  if (!stat.isFile())
+    throw Object.assign(new Error('not a regular file'), { code: 'ENOTFILE', syscall: 'read' })
+  if (stat.size > MOST_BYTES)
+    throw Object.assign(new Error('too large'), { code: 'ETOOLARGE', syscall: 'read' })
+  return stat.size
 }
 
 /** Large pieces: each is a turn of the event loop, and a turn costs more than what is gained by small ones. */
