@@ -1,10 +1,15 @@
-import { createHash } from 'node:crypto'
+import { createHash, subtle } from 'node:crypto'
 
 /** SHA-256 of bytes, lower-case hex. */
 export function digestOf(...parts: (Buffer | string)[]): string {
   const hash = createHash('sha256')
   for (const part of parts) hash.update(part)
   return hash.digest('hex')
+}
+
+/** The same, off the main thread. */
+export async function digestSoon(bytes: Buffer): Promise<string> {
+  return Buffer.from(await subtle.digest('SHA-256', bytes)).toString('hex')
 }
 
 /** The header's value for a digest: a strong tag. */

@@ -78,7 +78,7 @@ export function encodeManifest(
   const etag = digestOf('{', bytes.subarray(start + 1, end - 2), CLOSE_LISTING.slice(-2))
   const facts: ListingFacts = { etag, generatedAt: generatedAt(etag), count, bases }
   bytes.set(head(etag, facts.generatedAt), 0)
-  bytes.write(sealLine(bytes.subarray(0, start), state), end + state.length, 'latin1')
+  bytes.write(sealLine(digestOf(bytes.subarray(0, start), state)), end + state.length, 'latin1')
   const rows = new Rows(bytes, starts)
   return { bytes, facts, rows, snapshot: () => snapshotOf(facts, rows) }
 }
@@ -142,8 +142,9 @@ function isRow(tracked: Tracked | undefined, row: number): boolean {
 
 export const SEAL_LINE_BYTES = '"seal":"'.length + 64 + '"}\n'.length
 
-export function sealLine(...sealed: Buffer[]): string {
-  return `"seal":"${digestOf(...sealed)}"}\n`
+/** @param seal the digest of all that it seals */
+export function sealLine(seal: string): string {
+  return `"seal":"${seal}"}\n`
 }
 
 /** Reads the line end before a listing as "{" and the comma behind it as "}". */

@@ -2,7 +2,7 @@ import { Value } from '@sinclair/typebox/value'
 import type { Entry } from '../schemas/entry.js'
 import { Manifest, ManifestHead } from '../schemas/manifest.js'
 import { isMoment, parseDate } from './date.js'
-import { digestOf } from './etag.js'
+import { digestOf, digestSoon } from './etag.js'
 import {
   closeBraces,
   encodeManifest,
@@ -14,6 +14,7 @@ import {
 } from './manifest.js'
 import { compareEntries } from './order.js'
 import { noRows } from './rows.js'
+import { inSlices, runThrough } from './slices.js'
 import { NO_STAMP, track } from './tracked.js'
 
 /** A manifest with any of these is our own, and has to be whole. */
@@ -44,7 +45,52 @@ export function openManifest(bytes: Buffer): OpenedManifest | undefined {
   }
 }
 
+/** From so many bytes on opening takes so long that others should not wait for it. */
+const LARGE_BYTES = 1 << 20
+
+/** The same, off the main thread as far as it takes long. */
+export async function openManifestSoon(bytes: Buffer): Promise<OpenedManifest | undefined> {
+  const own = bytes.length < LARGE_BYTES ? undefined : layoutSafely(bytes)
+  if (!own) return openManifest(bytes)
+  const [seal, etag, lines] = await Promise.all([
+    digestSoon(Buffer.concat(own.sealed)),
+    digestSoon(own.body),
+    inSlices(linesIn(own.body))
+  ])
+  return openedBy(own, { seal, etag, lines }) ?? openManifest(bytes)
+}
+
 function openOwn(bytes: Buffer): OpenedManifest | undefined {
+  const own = layoutOf(bytes)
+  if (!own) return undefined
+  return openedBy(own, {
+    seal: digestOf(...own.sealed),
+    etag: digestOf(own.body),
+    lines: runThrough(linesIn(own.body))
+  })
+}
+
+function layoutSafely(bytes: Buffer): Layout | undefined {
+  try {
+    return layoutOf(bytes)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a manifest of our own layout says of itself, before any of it is trusted. */
+interface Layout {
+  head: ManifestHead & { rules?: unknown }
+  /** The listing with its braces. */
+  body: Buffer
+  state: Buffer
+  /** What the seal is to be the digest of, and what it says. */
+  sealed: Buffer[]
+  seal: string
+}
+
+/** @param bytes its listing has its braces afterwards */
+function layoutOf(bytes: Buffer): Layout | undefined {
   const start = bytes.subarray(0, HEAD_LIMIT).indexOf('\n')
   const head = parse(`${bytes.toString('utf8', 0, Math.max(0, start - 1))}}`) as
     | (ManifestHead & { rules?: unknown; listingBytes?: unknown })
@@ -55,25 +101,41 @@ function openOwn(bytes: Buffer): OpenedManifest | undefined {
   const seal = bytes.length - SEAL_LINE_BYTES
   if (!(end > start + 2 && end <= seal) || bytes[end - 2] !== 0x2c || bytes[end - 1] !== 0x0a)
     return undefined
-  if (bytes.toString('latin1', seal) !== sealLine(bytes.subarray(0, start), bytes.subarray(end, seal)))
-    return undefined
   const body = bytes.subarray(start, end)
+  const state = bytes.subarray(end, seal)
   openBraces(body)
+  return {
+    head,
+    body,
+    state,
+    sealed: [bytes.subarray(0, start), state],
+    seal: bytes.toString('latin1', seal)
+  }
+}
+
+/** @param found what was found in the bytes themselves */
+function openedBy(
+  { head, body, state, seal }: Layout,
+  found: { seal: string; etag: string; lines: number }
+): OpenedManifest | undefined {
   const count = countIn(body)
-  if (digestOf(body) !== head.etag || count === undefined || linesIn(body) !== count + 2) {
+  if (seal !== sealLine(found.seal) || found.etag !== head.etag || found.lines !== (count ?? 0) + 2) {
     closeBraces(body)
     return undefined
   }
   const { etag, generatedAt, bases } = head
   return {
-    snapshot: { body, etag, generatedAt, count, bases },
-    state: head.rules === RULES_VERSION ? bytes.subarray(end, seal) : Buffer.alloc(0)
+    snapshot: { body, etag, generatedAt, count: count ?? 0, bases },
+    state: head.rules === RULES_VERSION ? state : Buffer.alloc(0)
   }
 }
 
-function linesIn(bytes: Buffer): number {
+const COUNTED_AT_ONCE = 1000
+
+function* linesIn(bytes: Buffer): Generator<void, number> {
   let lines = 0
-  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1)) lines++
+  for (let at = bytes.indexOf(0x0a); at !== -1; at = bytes.indexOf(0x0a, at + 1))
+    if (++lines % COUNTED_AT_ONCE === 0) yield
   return lines
 }
 

@@ -11,6 +11,7 @@ import { CLOSE_LISTING, openListing } from './lines.js'
 import { filterKey, matcher, type Searchable } from './listing.js'
 import type { Snapshot } from './manifest.js'
 import { compareEntries, type Position } from './order.js'
+import { pageOf } from './plain-page.js'
 import { inSlices } from './slices.js'
 
 /** Answers to queries are kept for a listing up to so many bytes, with their codings and their questions. */
@@ -94,6 +95,8 @@ export class Pages {
     mark: string
   ): Promise<Answer> {
     if (from && from.etag !== snapshot.etag) await this.#checkMoves(from, snapshot.etag, filter)
+    if (limit !== undefined && filterKey(filter) === undefined)
+      return pageOf(snapshot, limit, from?.after, mark)
     shelf.entries ??= parseEntries(snapshot).catch((cause: Error) => {
       throw new NoListing('the manifest holds what is no entry', { cause })
     })

@@ -24,6 +24,13 @@ export function inSlices<R>(work: Generator<void, R>): Promise<R> {
   })
 }
 
+/** Does work at once that could be done in slices. */
+export function runThrough<R>(work: Generator<void, R>): R {
+  let step = work.next()
+  while (!step.done) step = work.next()
+  return step.value
+}
+
 async function doAll(): Promise<void> {
   isAtWork = true
   let pauseAt = performance.now() + SLICE_MS

@@ -1,7 +1,7 @@
 import { basename, dirname } from 'node:path'
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import type { Status } from '../../schemas/manifest.js'
-import { openManifest } from '../open-manifest.js'
+import { openManifestSoon } from '../open-manifest.js'
 import type { ManifestView, Seen, View } from '../reader.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { absence } from './manifest-file.js'
@@ -73,10 +73,13 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   const hasFallen = () => wasRemote && where.local
   const localPath = () => folder.pathOf(basename(where.path))
 
-  const take = (look: Look) => {
+  const take = async (look: Look) => {
+    // Its file system has answered, however long it takes to open what it said.
+    const alive = setInterval(onSign, limitMs / 3)
+    const next = look.manifest === undefined ? undefined : await seenIn(look.manifest)
+    clearInterval(alive)
     lookedAt = { stamp: look.stamp, statusStamp: look.statusStamp }
-    if (look.manifest !== undefined) {
-      const next = seenIn(look.manifest)
+    if (next) {
       // Told again as one and the same, so that it is said once.
       const isSame = next.state !== 'ok' && next.state === seen.state && next.reason === seen.reason
       if (!isSame || next.state === 'corrupt') seen = next
@@ -157,9 +160,9 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
 
 const fallen: Seen = { state: 'missing', reason: 'its mount fell away' }
 
-function seenIn(manifest: NonNullable<Look['manifest']>): Seen {
+async function seenIn(manifest: NonNullable<Look['manifest']>): Promise<Seen> {
   if (!Buffer.isBuffer(manifest)) return absence(manifest)
-  const opened = openManifest(manifest)
+  const opened = await openManifestSoon(manifest)
   if (opened) return { state: 'ok', snapshot: opened.snapshot }
   return { state: 'corrupt', reason: 'it does not match its digest or its schema' }
 }
