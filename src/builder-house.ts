@@ -9,7 +9,7 @@ import { tick } from './services/io/tick.js'
 import { makeSelect } from './services/select.js'
 import type { Settings } from './services/settings.js'
 
-export interface HouseOptions extends Pick<BuilderPorts, 'lastGood' | 'progress' | 'warn'> {
+export interface HouseOptions extends Pick<BuilderPorts, 'lastGood' | 'progress' | 'warn' | 'placing'> {
   settings: Settings
   /** Calls on local disks hung in a process before: take no mount but the root for one that answers at once. */
   careful: boolean

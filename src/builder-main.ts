@@ -26,7 +26,8 @@ function furnish(told: Extract<ToldBuilder, { type: 'settings' }>): House {
       })
     },
     progress: (progress) => say({ type: 'progress', progress }),
-    warn: (message) => say({ type: 'warn', message })
+    warn: (message) => say({ type: 'warn', message }),
+    placing: (sign) => say({ type: 'placing', sign })
   })
 }
 

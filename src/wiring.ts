@@ -79,7 +79,8 @@ const SILENCE_MS = 30_000
 /** The real builder process. */
 export function builderProcess(
   settings: Settings,
-  listen: Pick<BuilderProcessOptions, 'progress' | 'warn' | 'lastGood'>
+  listen: Pick<BuilderProcessOptions, 'progress' | 'warn' | 'lastGood'> &
+    Partial<Pick<BuilderProcessOptions, 'reader'>>
 ): BuilderProcess {
   return new BuilderProcess({
     main: new URL('./builder-main.js', import.meta.url),
@@ -105,7 +106,8 @@ export async function builderForOne(
     settings,
     careful: false,
     wasRemote: false,
-    lastGood: async () => undefined
+    lastGood: async () => undefined,
+    placing() {}
   })
   if (!house.isLocal) return builderProcess(settings, listen)
   const over = new AbortController()

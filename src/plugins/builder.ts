@@ -6,6 +6,7 @@ import type { Built } from '../services/builder-messages.js'
 import { notWritten as whyNotWritten } from '../services/errors.js'
 import { type Job, refresh, type Tick } from '../services/job.js'
 import type { Snapshot } from '../services/manifest.js'
+import type { Reader } from '../services/reader.js'
 import { Rebuilds } from '../services/rebuilds.js'
 import '../services/decorators.js'
 
@@ -15,6 +16,7 @@ export interface BuilderPluginOptions {
     progress(progress: Progress): void
     warn(message: string): void
     lastGood(): Snapshot | undefined
+    reader: Pick<Reader, 'refresh' | 'expect' | 'afterBuild'>
   }) => {
     build(job: Job, handOver: boolean): Promise<Built>
     findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
@@ -35,7 +37,8 @@ export default fp<BuilderPluginOptions>(
         tellProgress(progress)
       },
       warn: (message) => log.warn(message),
-      lastGood: () => fastify.reader.lastGood
+      lastGood: () => fastify.reader.lastGood,
+      reader: fastify.reader
     })
     const tellBases = teller(log)
     const tellProgress = progressTeller(log)

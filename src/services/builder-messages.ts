@@ -38,6 +38,8 @@ export type ToldBuilder =
 export type BuilderSaid =
   | { type: 'progress'; progress: Progress }
   | { type: 'warn'; message: string }
+  /** A manifest takes its place now, where it will be known by this sign. */
+  | { type: 'placing'; sign: string }
   /** It wants the listing that is served, to go on from. */
   | { type: 'wantsLastGood' }
 

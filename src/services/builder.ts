@@ -21,7 +21,7 @@ export interface BuilderPorts {
   maxDrop: number
   manifest: MemoryPorts['manifest'] & {
     readStatus(): Promise<Status | undefined>
-    write(bytes: Buffer): Promise<void>
+    write(bytes: Buffer, isWanted: undefined, placing: (sign: string) => void): Promise<void>
     writeStatus(status: Status): Promise<void>
     sweep(): Promise<void>
   }
@@ -33,6 +33,8 @@ export interface BuilderPorts {
   now(): number
   progress(progress: Progress): void
   warn(message: string): void
+  /** A manifest takes its place now, where it will be known by this sign. */
+  placing(sign: string): void
 }
 
 const PROGRESS_MS = 200
@@ -192,7 +194,7 @@ export class Builder {
       if (known.late) return { notWritten: 'RI_ERR_LATE' }
       await manifest.sweep()
       if (!bytes) return { stamp: known.stamp }
-      await manifest.write(bytes)
+      await manifest.write(bytes, undefined, this.#ports.placing)
       return { stamp: await manifest.stamp() }
     } catch (error) {
       return { notWritten: codeOf(error) }

@@ -2,7 +2,7 @@ import { Value } from '@sinclair/typebox/value'
 import type { Entry } from '../schemas/entry.js'
 import { Manifest, ManifestHead } from '../schemas/manifest.js'
 import { isMoment, parseDate } from './date.js'
-import { digestOf, digestSoon } from './etag.js'
+import { digestWithPauses } from './etag.js'
 import {
   closeBraces,
   encodeManifest,
@@ -48,26 +48,17 @@ export function openManifest(bytes: Buffer): OpenedManifest | undefined {
 /** From so many bytes on opening takes so long that others should not wait for it. */
 const LARGE_BYTES = 1 << 20
 
-/** The same, off the main thread as far as it takes long. */
+/** The same, in slices between which others are answered. */
 export async function openManifestSoon(bytes: Buffer): Promise<OpenedManifest | undefined> {
   const own = bytes.length < LARGE_BYTES ? undefined : layoutSafely(bytes)
   if (!own) return openManifest(bytes)
-  const [seal, etag, lines] = await Promise.all([
-    digestSoon(Buffer.concat(own.sealed)),
-    digestSoon(own.body),
-    inSlices(linesIn(own.body))
-  ])
-  return openedBy(own, { seal, etag, lines }) ?? openManifest(bytes)
+  return (await inSlices(checked(own))) ?? openManifest(bytes)
 }
 
 function openOwn(bytes: Buffer): OpenedManifest | undefined {
   const own = layoutOf(bytes)
   if (!own) return undefined
-  return openedBy(own, {
-    seal: digestOf(...own.sealed),
-    etag: digestOf(own.body),
-    lines: runThrough(linesIn(own.body))
-  })
+  return runThrough(checked(own))
 }
 
 function layoutSafely(bytes: Buffer): Layout | undefined {
@@ -113,19 +104,20 @@ function layoutOf(bytes: Buffer): Layout | undefined {
   }
 }
 
-/** @param found what was found in the bytes themselves */
-function openedBy(
-  { head, body, state, seal }: Layout,
-  found: { seal: string; etag: string; lines: number }
-): OpenedManifest | undefined {
+function* checked({ head, body, state, sealed, seal }: Layout): Generator<void, OpenedManifest | undefined> {
+  const { etag, generatedAt, bases } = head
   const count = countIn(body)
-  if (seal !== sealLine(found.seal) || found.etag !== head.etag || found.lines !== (count ?? 0) + 2) {
+  const isWhole =
+    count !== undefined &&
+    seal === sealLine(yield* digestWithPauses(...sealed)) &&
+    etag === (yield* digestWithPauses(body)) &&
+    count + 2 === (yield* linesIn(body))
+  if (!isWhole) {
     closeBraces(body)
     return undefined
   }
-  const { etag, generatedAt, bases } = head
   return {
-    snapshot: { body, etag, generatedAt, count: count ?? 0, bases },
+    snapshot: { body, etag, generatedAt, count, bases },
     state: head.rules === RULES_VERSION ? state : Buffer.alloc(0)
   }
 }

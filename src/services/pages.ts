@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import type { ListingQuery } from '../schemas/listing.js'
@@ -6,6 +5,7 @@ import { Answer } from './answer.js'
 import { type Cursor, decodeCursor, encodeCursor, filterMark } from './cursor.js'
 import { type Entries, parseEntries } from './entries.js'
 import { BadCursor, CursorGone, NoListing } from './errors.js'
+import { digestWithPauses } from './etag.js'
 import type { History } from './history.js'
 import { CLOSE_LISTING, openListing } from './lines.js'
 import { filterKey, matcher, type Searchable } from './listing.js'
@@ -163,8 +163,6 @@ function behind({ all }: Entries, places: readonly number[], after: Position): n
   return first === -1 ? places.length : first
 }
 
-const HASHED_AT_ONCE = 1 << 20
-
 /** The answer with some entries, in the listing's own layout. */
 function* write(
   entries: Entries,
@@ -184,10 +182,5 @@ function* write(
   }
   parts.push(Buffer.from(places.length > 0 ? `\n${CLOSE_LISTING}` : CLOSE_LISTING))
   const body = Buffer.concat(parts)
-  const hash = createHash('sha256')
-  for (let at = 0; at < body.length; at += HASHED_AT_ONCE) {
-    yield
-    hash.update(body.subarray(at, at + HASHED_AT_ONCE))
-  }
-  return new Answer(body, hash.digest('hex'))
+  return new Answer(body, yield* digestWithPauses(body))
 }

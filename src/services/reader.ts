@@ -29,6 +29,11 @@ export interface ManifestView {
   look(): Promise<View>
   /** Whether looks can be late, so that a build's listing is wanted as it is. */
   readonly canBeLate: boolean
+  /**
+   * A manifest that this process has written takes its place by this sign: until it is looked at, what is known is as good.
+   * @param sign undefined: no more
+   */
+  expect(sign: string | undefined): void
   /** Gives up what it looks with. */
   close(): void
 }
@@ -100,6 +105,11 @@ export class Reader {
    */
   currentNow(caller?: object): Served | undefined {
     return this.#served && this.#ports.view.isCurrent(caller) ? this.#served : undefined
+  }
+
+  /** As the view. */
+  expect(sign: string | undefined): void {
+    this.#ports.view.expect(sign)
   }
 
   /** Looks at the manifest and its companion if they changed. */

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
+import { signOf } from '../../src/services/io/manifest-look.js'
 import { manifestView } from '../../src/services/io/manifest-view.js'
 import { encodeManifest } from '../../src/services/manifest.js'
 import type { ManifestView } from '../../src/services/reader.js'
@@ -328,6 +329,29 @@ t.test('connections that are read in one turn share a look, and nobody else does
   fs.writeFileSync(`${path}.new`, manifestOf('Four'))
   fs.renameSync(`${path}.new`, path)
   t.notOk(view.isCurrent(two), 'the next turn')
+})
+
+t.test('a manifest that this process places is not waited for, any other is', async (t) => {
+  const { view, put, path } = stage(t, true)
+  put(manifestOf('One'))
+  await view.look()
+  t.ok(view.isCurrent())
+  const staged = `${path}.new`
+  fs.writeFileSync(staged, manifestOf('Two'))
+  view.expect(signOf(fs.lstatSync(staged)))
+  t.ok(view.isCurrent())
+  fs.renameSync(staged, path)
+  t.ok(view.isCurrent(), 'who asks now is answered at once, as nobody was told of it yet')
+  put(manifestOf('Three'))
+  t.notOk(view.isCurrent(), 'another one')
+  fs.rmSync(path)
+  t.notOk(view.isCurrent(), 'none')
+  put(manifestOf('Two'))
+  view.expect(signOf(fs.lstatSync(path)))
+  view.expect(undefined)
+  t.notOk(view.isCurrent(), 'no more')
+  t.match((await view.look()).seen, { state: 'ok' })
+  t.ok(view.isCurrent())
 })
 
 t.test('a late look on a local disk is made good', async (t) => {

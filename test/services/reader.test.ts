@@ -33,6 +33,7 @@ function stage(first: Seen) {
         return { seen, ...(told && { status: told }) }
       },
       canBeLate: false,
+      expect() {},
       close() {}
     },
     liveScan: async () => {

@@ -64,10 +64,10 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
         stamp: undefined
       })),
     readStatus: () => bounded(() => file.readStatus(), shortMs).catch(() => undefined),
-    write: (bytes) =>
+    write: (bytes, _, placing) =>
       bounded((isWanted) => {
         refuseFallen()
-        return file.write(bytes, isWanted)
+        return file.write(bytes, isWanted, placing)
       }),
     writeStatus: (status) => bounded((isWanted) => file.writeStatus(status, isWanted)),
     sweep: () => bounded(() => file.sweep())

@@ -23,6 +23,14 @@ export interface BuilderProcessOptions {
   lastGood(): Snapshot | undefined
   progress(progress: Progress): void
   warn(message: string): void
+  /** Who serves the manifest in this process. */
+  reader?: {
+    /** Looks at the manifest; while the lock is held nobody else changes it. */
+    refresh(): Promise<void>
+    /** The manifest that is being placed by this sign is not to be waited for; undefined: any is again. */
+    expect(sign: string | undefined): void
+    afterBuild(built: Built): Promise<void>
+  }
   /** A builder that gives no sign for so long hangs, in milliseconds. */
   silenceMs: number
 }
@@ -68,7 +76,7 @@ export class BuilderProcess {
     const patience = { ms: isWaitedFor ? SHORT_PATIENCE_MS : PATIENCE_MS, signal: this.#over.signal }
     try {
       return await this.#options.lock(path).hold(
-        async () => this.#trustAgain(await this.#buildNow({ type: 'build', job, handOver, save: true })),
+        async () => this.#trustAgain(await this.#buildAndAdopt({ type: 'build', job, handOver, save: true })),
         async () => (job.askedAt ? await this.#askForBuild({ type: 'covered', job, handOver }) : undefined),
         patience
       )
@@ -107,6 +115,19 @@ export class BuilderProcess {
       this.#child.leave('the manifest lies elsewhere now')
     this.#path = path
     return { path }
+  }
+
+  /** While the lock is held, nobody was told of the new listing: the old one may be served until this process has it. */
+  async #buildAndAdopt(question: BuilderQuestion): Promise<Built> {
+    const { reader } = this.#options
+    try {
+      await reader?.refresh()
+      const built = await this.#buildNow(question)
+      await reader?.afterBuild(built)
+      return built
+    } finally {
+      reader?.expect(undefined)
+    }
   }
 
   async #buildNow(question: BuilderQuestion): Promise<Built> {
@@ -166,9 +187,10 @@ export class BuilderProcess {
   }
 
   #hear(child: BuilderChild, said: BuilderSaid): void {
-    const { progress, warn, lastGood } = this.#options
+    const { progress, warn, lastGood, reader } = this.#options
     if (said.type === 'progress') progress(said.progress)
     else if (said.type === 'warn') warn(said.message)
+    else if (said.type === 'placing') reader?.expect(said.sign)
     else child.tell({ type: 'lastGood', snapshot: lastGood() })
   }
 }

@@ -5,6 +5,7 @@ import { type OpenedManifest, openManifest } from '../open-manifest.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { type Calls, callsNow, slowCalls } from './calls.js'
 import { lockScope, type Scope } from './lock.js'
+import { signOf } from './manifest-look.js'
 
 /** What lies in the manifest's place. */
 export type Found =
@@ -20,8 +21,9 @@ export interface ManifestFile {
   /**
    * Replaces the manifest: whole, checked and durable, or not at all.
    * @param isWanted asked when all is written, before it takes the old one's place
+   * @param placing told then by what sign it will be known there
    */
-  write(bytes: Buffer, isWanted?: () => boolean): Promise<void>
+  write(bytes: Buffer, isWanted?: () => boolean, placing?: (sign: string) => void): Promise<void>
   writeStatus(status: Status, isWanted?: () => boolean): Promise<void>
   /** Removes what dead writers left. Only for who holds the lock. */
   sweep(): Promise<void>
@@ -60,15 +62,15 @@ export function manifestFile(
         return undefined
       }
     },
-    async write(bytes, isWanted) {
+    async write(bytes, isWanted, placing) {
       const hands = calls()
       await makeFolder(folder, keep(), hands)
-      await replace(path, bytes, isWanted, hands)
+      await replace(path, bytes, hands, isWanted, placing)
       await syncFolder(folder, hands)
     },
     async writeStatus(status, isWanted) {
       const hands = calls()
-      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), isWanted, hands)
+      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), hands, isWanted)
       await syncFolder(folder, hands)
     },
     async sweep() {
@@ -111,8 +113,9 @@ async function makeFolder(folder: string, keep: readonly string[], calls: Calls)
 async function replace(
   path: string,
   bytes: Buffer,
-  isWanted: (() => boolean) | undefined,
-  calls: Calls
+  calls: Calls,
+  isWanted?: () => boolean,
+  placing?: (sign: string) => void
 ): Promise<void> {
   const before = await refuseOther(path, calls)
   const staged = stagedOf(path, scope)
@@ -125,6 +128,7 @@ async function replace(
     if (!(await calls.holds(staged, bytes)))
       throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
     if (isWanted && !isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
+    placing?.(signOf(await calls.lstat(staged)))
     await calls.rename(staged, path)
   } catch (error) {
     await calls.unlink(staged).catch(() => {})

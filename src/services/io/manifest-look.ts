@@ -89,5 +89,10 @@ function stampOfFault(error: unknown): string {
 
 function stampIn(stats: Stats | undefined): string {
   if (!stats) return MISSING
-  return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs}.${stats.ctimeMs}`
+  return `${signOf(stats)}${stats.ctimeMs}`
+}
+
+/** The start of a file's stamp: all that a rename does not change. */
+export function signOf(stats: Stats): string {
+  return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs}.`
 }
