@@ -8,8 +8,11 @@ type Keys = Map<string, string>
 
 const KEY = /^ *([A-Za-z_][\w-]{0,99}):(?: +(.*))?$/
 const ITEM = /^ *- +(.*)$/
-/** `[one, two words]` */
-const LIST = /^\[(?: *[\p{L}\p{N}][\p{L}\p{N} _./-]*(?:, *[\p{L}\p{N}][\p{L}\p{N} _./-]*)*)?\]$/u
+const WORDS = /(?:[\p{L}\p{N}][\p{L}\p{N} _./-]*|"[^"\\]*"|'[^']*') */u.source
+/** `[one, two words, "three"]` */
+const LIST = new RegExp(`^\\[ *(?:${WORDS}(?:, *${WORDS})*)?\\]$`, 'u')
+/** `{name: one, role: "two"}` */
+const MAP = new RegExp(`^\\{ *(?:[A-Za-z_][\\w-]*: +${WORDS}(?:, *[A-Za-z_][\\w-]*: +${WORDS})*)?\\}$`, 'u')
 const QUOTED = /^(?:"([^"\\]*)"|'([^']*)')$/
 const TEXT = /^[>|]-?$/
 /** A plain scalar begins with what is no sign to YAML. */
@@ -80,7 +83,8 @@ class BlockReader {
 
   #readValue(written: string, indent: number): string | null | undefined {
     if (TEXT.test(written)) return this.#readText(written, indent)
-    return LIST.test(written) ? null : scalarIn(written)
+    if (LIST.test(written)) return null
+    return MAP.test(written) && hasOwnKeys(written) ? null : scalarIn(written)
   }
 
   /** A folded or literal text whose lines all begin in the same column. */
@@ -105,6 +109,14 @@ class BlockReader {
       if (line !== '' && !line.startsWith('#')) return line
     return undefined
   }
+}
+
+/** Whether no key stands twice in a map on one line. */
+function hasOwnKeys(map: string): boolean {
+  const keys = [...map.replace(/"[^"]*"|'[^']*'/g, '').matchAll(/[{,] *([A-Za-z_][\w-]*):/g)].map(
+    ([, key]) => key
+  )
+  return new Set(keys).size === keys.length
 }
 
 /** The text of a scalar, null where it is null, undefined where it is none that can be read here. */

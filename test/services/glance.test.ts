@@ -69,7 +69,13 @@ t.test('plain front matter means the same to a YAML parser', async (t) => {
         ': ',
         '-',
         '- ',
-        '[a, b]'
+        '[a, b]',
+        '["a: b", \'c\' , d]',
+        '{a: b, c: "d, a: e"}',
+        '{a: b, a: c}',
+        '{ a: b}',
+        '{}',
+        '{a}'
       ],
       [
         '[a',
