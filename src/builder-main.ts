@@ -10,10 +10,12 @@ import type {
 import { answerParent } from './services/io/parent.js'
 import type { Snapshot } from './services/manifest.js'
 import { builtFrom } from './services/outcome.js'
+import { loadAll } from './services/parsers.js'
 
 /** The builder process: made by the service, told what to do by messages, gone with the service. */
 
 let house: House | undefined
+let isFurnished = false
 let takeLastGood: (snapshot: Snapshot | undefined) => void = () => {}
 
 function furnish(told: Extract<ToldBuilder, { type: 'settings' }>): House {
@@ -31,6 +33,9 @@ function furnish(told: Extract<ToldBuilder, { type: 'settings' }>): House {
   })
 }
 
+/** Parsers that were not wanted by the first build are loaded so much later, in milliseconds. */
+const LATER_MS = 1000
+
 async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
   if (!house) throw new Error('no settings yet')
   if (question.type === 'check') return await check(question.paths, house.scanners)
@@ -40,6 +45,9 @@ async function answer(question: BuilderQuestion): Promise<BuilderAnswer> {
     question.type === 'build'
       ? await builder.buildUnlessCovered(job, question.save)
       : await builder.covered(job)
+  // When the first work is done; what can not be loaded now is told when it is wanted.
+  if (!isFurnished) setTimeout(() => void loadAll().catch(() => {}), LATER_MS)
+  isFurnished = true
   return outcome ? { type: 'built', built: builtFrom(outcome, handOver) } : { type: 'none' }
 }
 

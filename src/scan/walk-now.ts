@@ -16,7 +16,6 @@ const TURN_FILES = 64
 /** Walks a base whose calls answer at once, one after the other. Only the root's own failure is thrown. */
 export async function walkNow(options: WalkOptions, hands: HandsNow): Promise<Scan> {
   const walker = new WalkNow(options, hands)
-  const home = process.cwd()
   let turnAt = performance.now() + TURN_MS
   try {
     for (const wanted of walker.folder('', options.root)) {
@@ -26,7 +25,8 @@ export async function walkNow(options: WalkOptions, hands: HandsNow): Promise<Sc
       turnAt = performance.now() + TURN_MS
     }
   } finally {
-    process.chdir(home)
+    // Not back to where it was before: that may be gone, or be a folder of another base that is walked meanwhile.
+    process.chdir('/')
   }
   const { scan } = walker.findings
   return { ...scan, filesRead: options.counts.read }

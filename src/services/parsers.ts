@@ -32,6 +32,14 @@ export async function load(name: Name): Promise<void> {
   Object.assign(loaded, { [name]: await loaders[name]() })
 }
 
+/**
+ * Loads all that are left. Where a process lives long its own files may be exchanged under it, and a parser that was never
+ * wanted before could not be found then.
+ */
+export async function loadAll(): Promise<void> {
+  for (const name of Object.keys(loaders) as Name[]) if (!loaded[name]) await load(name)
+}
+
 /** Does work that may ask for parsers, and loads them for it. */
 export async function withParsers<T>(work: () => T | Promise<T>): Promise<T> {
   for (;;) {

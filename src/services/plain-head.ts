@@ -17,7 +17,6 @@ interface PlainHead {
 
 const BLANK = /[ \t\n\f\r]+/y
 const DOCTYPE = /<!doctype html(?:[ \t\n\f\r][^<>"]*(?:"[^<>"]*"[^<>"]*)*)?>/iy
-const COMMENT = /<!--(?![->])(?:[^-<]+|-(?!-)|<(?!!-))*-->/y
 const TITLE = /<title>([^<\0]*)<\/title>/iy
 const TAG =
   /<(html|head|meta|link|base|style|script)((?:[ \t\n\f\r]+[a-z][\w:.-]*(?:=(?:"[^"\0]*"|'[^'\0]*'|[\w:.;/-]+(?=[ \t\n\f\r>])))?)*)[ \t\n\f\r]*\/?>/iy
@@ -116,12 +115,18 @@ class HeadReader {
   }
 
   takeNext(): boolean {
-    return (
-      this.take(BLANK) !== undefined ||
-      this.take(COMMENT) !== undefined ||
-      this.#takeTitle() ||
-      this.#takeTag()
-    )
+    return this.take(BLANK) !== undefined || this.#takeComment() || this.#takeTitle() || this.#takeTag()
+  }
+
+  /** A comment without anything that a parser could take for its end, or for another one. */
+  #takeComment(): boolean {
+    if (!this.text.startsWith('<!--', this.at)) return false
+    const end = this.text.indexOf('-->', this.at + 4)
+    if (end === -1) return false
+    const comment = this.text.slice(this.at + 4, end)
+    if (/^[->]|--|-$/.test(comment) || comment.includes('<!--')) return false
+    this.at = end + 3
+    return true
   }
 
   #takeTitle(): boolean {

@@ -691,3 +691,35 @@ t.test('a manifest that gave no answer is not replaced by one that knows less', 
   t.match(await fresh.builder.build(refresh), { notWritten: 'RI_ERR_LATE', listing: { count: 0 } })
   t.strictSame(fs.readFileSync(manifest), bytes)
 })
+
+t.test(
+  'bases that are walked side by side, and wait for parsers, leave the process in none of them',
+  async (t) => {
+    const folder = t.testdir({
+      a: { x: { 'a.md': '# *a*' } },
+      b: { 'b.md': '---\ntitle: "a\\n"\n---\n', 'c.md': '# [c]' }
+    })
+    const cwd = process.cwd()
+    t.teardown(() => process.chdir(cwd))
+    const { builder } = builderOver(folder, ['a', 'b'])
+    await builder.build(refresh)
+    t.equal(process.cwd(), '/')
+    fs.rmSync(join(folder, 'a/x'), { recursive: true })
+    fs.writeFileSync(join(folder, 'a/n.md'), '# new')
+    t.match((await builder.build(refresh)).result, {
+      added: 1,
+      removed: 1,
+      bases: [{ status: 'ok' }, { status: 'ok' }]
+    })
+  }
+)
+
+t.test('the folder that the process was started in may go', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, gone: {} })
+  const cwd = process.cwd()
+  t.teardown(() => process.chdir(cwd))
+  const { builder } = builderOver(folder, ['a'])
+  process.chdir(join(folder, 'gone'))
+  fs.rmdirSync(join(folder, 'gone'))
+  t.match((await builder.build(refresh)).result, { added: 1, bases: [{ status: 'ok' }] })
+})
