@@ -46,7 +46,10 @@ function licences(inputs) {
     const found = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input)?.[1]
     if (found) packages.add(found)
   }
-  return [...packages].toSorted((a, b) => (a < b ? -1 : 1)).map(licence).join('\n')
+  return [...packages]
+    .toSorted((a, b) => (a < b ? -1 : 1))
+    .map(licence)
+    .join('\n')
 }
 
 function licence(folder) {
