@@ -145,3 +145,39 @@ t.test('who has no listing does not wait for a lock for ever, and writes nothing
   t.match(await builder.build(refresh, false), { result: { count: 1 } })
   t.ok(fs.existsSync(settings.manifest))
 })
+
+t.test('who serves the manifest takes it over before the lock is given back', async (t) => {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const settings = settingsFor(folder, ['a'])
+  const told: string[] = []
+  const builder = new BuilderProcess({
+    main: new URL('../../src/builder-main.js', import.meta.url),
+    settings,
+    place: () => ({ path: settings.manifest, local: true }),
+    lock: (path) => ({
+      hold: async (work, instead, patience) => {
+        const done = await socketLock(path).hold(work, instead, patience)
+        told.push('given back')
+        return done
+      }
+    }),
+    silenceMs: 30_000,
+    lastGood: () => undefined,
+    progress() {},
+    warn() {},
+    reader: {
+      refresh: async () => void told.push('looked at before'),
+      expect: (sign) => void told.push(sign === undefined ? 'any is waited for' : 'placed'),
+      afterBuild: async () => void told.push('taken over')
+    }
+  })
+  t.teardown(() => builder.stop())
+  await builder.build(refresh, false)
+  t.strictSame(told, ['looked at before', 'placed', 'taken over', 'any is waited for', 'given back'])
+  await builder.build(refresh, false)
+  t.strictSame(
+    told.slice(5),
+    ['looked at before', 'taken over', 'any is waited for', 'given back'],
+    'no change'
+  )
+})

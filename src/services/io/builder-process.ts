@@ -57,6 +57,7 @@ export class BuilderProcess {
   #child: BuilderChild | undefined
   #careful = false
   #wasRemote = false
+  #holdsLock = false
   #path: string | undefined
   readonly #over = new AbortController()
 
@@ -120,12 +121,14 @@ export class BuilderProcess {
   /** While the lock is held, nobody was told of the new listing: the old one may be served until this process has it. */
   async #buildAndAdopt(question: BuilderQuestion): Promise<Built> {
     const { reader } = this.#options
+    this.#holdsLock = true
     try {
       await reader?.refresh()
       const built = await this.#buildNow(question)
       await reader?.afterBuild(built)
       return built
     } finally {
+      this.#holdsLock = false
       reader?.expect(undefined)
     }
   }
@@ -190,7 +193,7 @@ export class BuilderProcess {
     const { progress, warn, lastGood, reader } = this.#options
     if (said.type === 'progress') progress(said.progress)
     else if (said.type === 'warn') warn(said.message)
-    else if (said.type === 'placing') reader?.expect(said.sign)
-    else child.tell({ type: 'lastGood', snapshot: lastGood() })
+    else if (said.type === 'wantsLastGood') child.tell({ type: 'lastGood', snapshot: lastGood() })
+    else if (this.#holdsLock) reader?.expect(said.sign)
   }
 }
