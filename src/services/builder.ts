@@ -179,7 +179,7 @@ export class Builder {
     const { listing, rows } = known
     if (listing && !isNews(known, found, bases))
       return { listing, rows, snapshot: () => snapshotOf(listing, rows) }
-    const reports = arrange(rows, trackedsIn(found))
+    const reports = arrange(rows, found.values())
     const { facts, ...encoded } = encodeManifest(reports, bases, rows, (etag) =>
       listing?.etag === etag ? listing.generatedAt : new Date(startedAt).toISOString()
     )
@@ -210,10 +210,6 @@ export class Builder {
       this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
     }
   }
-}
-
-function* trackedsIn(found: Map<string, BaseFound>): Generator<Tracked> {
-  for (const { entries } of found.values()) yield* entries.values()
 }
 
 /** What a companion tells of the last whole look at the bases. */

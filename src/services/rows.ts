@@ -1,6 +1,6 @@
 import type { Entry } from '../schemas/entry.js'
 import { compareEntries, type Position } from './order.js'
-import type { Made, Tracked } from './tracked.js'
+import type { Made, Tracked, Trackeds } from './tracked.js'
 
 /** The lines of a listing as the builder holds them: bytes, which are copied from one listing to the next. */
 export class Rows {
@@ -69,12 +69,14 @@ export function settle(reports: readonly Tracked[]): void {
  * All reports in the listing's order. What stands in `before` is in order there, so only what is new has to be sorted in.
  * @param before the listing whose rows some of them are
  */
-export function arrange(before: Rows, reports: Iterable<Tracked>): Tracked[] {
+export function arrange(before: Rows, bases: Iterable<{ entries: Trackeds }>): Tracked[] {
   const kept: (Tracked | undefined)[] = Array.from({ length: before.count })
   const loose: Loose[] = []
-  for (const tracked of reports) {
-    if (isLoose(tracked)) loose.push(tracked)
-    else kept[tracked.row] = tracked
+  for (const { entries } of bases) {
+    for (const tracked of entries.values()) {
+      if (isLoose(tracked)) loose.push(tracked)
+      else kept[tracked.row] = tracked
+    }
   }
   loose.sort((a, b) => compareEntries(a.made, b.made))
   const all: Tracked[] = []

@@ -17,7 +17,8 @@ type Told = [row: number, warnings: Omit<Warning, 'base' | 'rel'>[]]
 export function encodeState(reports: readonly Tracked[]): string {
   const numbers = new Float64Array(reports.length * WIDTH)
   const told: Told[] = []
-  for (const [row, { stamp, recheck, warnings }] of reports.entries()) {
+  for (let row = 0; row < reports.length; row++) {
+    const { stamp, recheck, warnings } = reports[row] as Tracked
     const at = row * WIDTH
     numbers[at] = recheck ? -1 - stamp.size : stamp.size
     numbers[at + 1] = stamp.mtime

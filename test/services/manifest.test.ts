@@ -6,10 +6,10 @@ import { knownFrom } from '../../src/services/known.js'
 import { encodeManifest } from '../../src/services/manifest.js'
 import { type OpenedManifest, openManifest } from '../../src/services/open-manifest.js'
 import { compareEntries } from '../../src/services/order.js'
-import { noRows } from '../../src/services/rows.js'
+import { arrange, noRows, settle } from '../../src/services/rows.js'
 import { makeSelect } from '../../src/services/select.js'
 import { readStatus, statusPathOf } from '../../src/services/status.js'
-import { NO_STAMP, track } from '../../src/services/tracked.js'
+import { NO_STAMP, type Trackeds, track } from '../../src/services/tracked.js'
 
 const NOW = '2026-06-09T00:00:00.000Z'
 
@@ -202,4 +202,38 @@ t.test('the companion lies beside its manifest, and is taken only whole', async 
   t.strictSame(readStatus(JSON.stringify(status)), status)
   t.notOk(readStatus(JSON.stringify({ ...status, version: 2 })))
   t.notOk(readStatus('{'))
+})
+
+t.test('a listing that goes on from the one before is the same as one that is made anew', async (t) => {
+  const rel = fc.constantFrom('a', 'b', 'c/d', 'ä', 'z "', '😀', 'x/1', 'x/2', 'x/3')
+  const date = fc.constantFrom('2026-06-08', '2026-06-09', '2026-06-09T10:00:00.000Z')
+  const states = fc.array(fc.dictionary(rel, fc.record({ date, title: fc.constantFrom('T', 'Ü "') })), {
+    minLength: 1,
+    maxLength: 5
+  })
+  fc.assert(
+    fc.property(states, (all) => {
+      let rows = noRows
+      let known: Trackeds = new Map()
+      for (const state of all) {
+        const next: Trackeds = new Map()
+        for (const [name, more] of Object.entries(state)) {
+          const made = track(entry(name, more), { size: 1, mtime: 1, ctime: 1, ino: 1 }, false)
+          const before = known.get(name)
+          const isSame = before && rows.lineOf(before) === made.made?.line
+          next.set(name, isSame ? before : made)
+        }
+        const reports = arrange(rows, [{ entries: next }])
+        const made = encodeManifest(reports, [], rows, () => NOW)
+        const entries = Object.entries(state).map(([name, more]) => entry(name, more))
+        const anew = encode(entries.toSorted(compareEntries))
+        settle(reports)
+        t.ok(made.snapshot().body.equals(anew.snapshot.body))
+        t.equal(made.facts.etag, anew.facts.etag)
+        rows = made.rows
+        known = next
+      }
+    }),
+    { numRuns: 200 }
+  )
 })
