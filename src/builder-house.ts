@@ -15,6 +15,8 @@ export interface HouseOptions extends Pick<BuilderPorts, 'lastGood' | 'progress'
   careful: boolean
   /** The manifest is known to have lain on a mount. */
   wasRemote: boolean
+  /** Whether who asked for it is still there. */
+  isWanted(): boolean
 }
 
 /** A builder and what it looks at bases with, all real. */
@@ -43,7 +45,7 @@ function lately<T>(ask: () => T): () => T {
 }
 
 /** Furnishes a builder, in whatever process. */
-export function furnishBuilder({ settings, careful, wasRemote, ...ports }: HouseOptions): House {
+export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...ports }: HouseOptions): House {
   const { bases, concurrency, timeoutMs, maxDrop } = settings
   const kernel = lately(readMounts)
   const mounts = careful ? lately(distrustMounts) : kernel
@@ -63,7 +65,8 @@ export function furnishBuilder({ settings, careful, wasRemote, ...ports }: House
     shortMs: Math.min(timeoutMs, SHORT_MS),
     canHang,
     isLocal: () => isLocal(manifest, kernel()),
-    wasRemote
+    wasRemote,
+    isWanted
   })
   const overlaps = () => findOverlaps(bases, mounts())
   const builder = new Builder({ scanners, overlaps, select, maxDrop, manifest: file, now, tick, ...ports })

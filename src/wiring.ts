@@ -107,7 +107,8 @@ export async function builderForOne(
     careful: false,
     wasRemote: false,
     lastGood: async () => undefined,
-    placing() {}
+    placing() {},
+    isWanted: () => true
   })
   if (!house.isLocal) return builderProcess(settings, listen)
   const over = new AbortController()

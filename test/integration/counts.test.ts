@@ -177,7 +177,8 @@ t.test('a build that finds nothing changed hashes no listing and writes no manif
     lastGood: async () => undefined,
     progress() {},
     warn() {},
-    placing() {}
+    placing() {},
+    isWanted: () => true
   })
   await builder.build(refresh)
   const { ino } = fs.statSync(manifest)

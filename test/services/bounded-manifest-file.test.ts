@@ -22,7 +22,8 @@ function stage({ canHang = true, local = false } = {}) {
     shortMs: 20,
     canHang: () => canHang,
     isLocal: () => place.local,
-    wasRemote: false
+    wasRemote: false,
+    isWanted: () => true
   }
   return { file: boundedManifestFile(real, bounds), answers, written, place }
 }

@@ -1,6 +1,7 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { furnishBuilder } from '../../src/builder-house.js'
 import { LockTaken } from '../../src/services/errors.js'
 import { BuilderProcess } from '../../src/services/io/builder-process.js'
 import { socketLock } from '../../src/services/io/lock.js'
@@ -180,4 +181,53 @@ t.test('who serves the manifest takes it over before the lock is given back', as
     ['looked at before', 'taken over', 'any is waited for', 'given back'],
     'no change'
   )
+})
+
+t.test('who is told that its work is done waits until the lock has been let go by who did it', async (t) => {
+  const { hold } = socketLock(join(scratch(t), 'm.json'))
+  const patience = { ms: 60_000, signal: new AbortController().signal }
+  const order: string[] = []
+  const gates = [0, 1, 2].map(() => {
+    let open = () => {}
+    const opened = new Promise<void>((resolve) => (open = resolve))
+    return { open, opened }
+  }) as { open(): void; opened: Promise<void> }[]
+  const [first, asked, second] = gates as [(typeof gates)[0], (typeof gates)[0], (typeof gates)[0]]
+  const none = async () => undefined
+  const one = hold(() => first.opened, none, patience)
+  const told = hold(
+    async () => 'did it',
+    async () => {
+      await asked.opened
+      return 'done already'
+    },
+    patience
+  ).then((what) => order.push(what))
+  await new Promise((resolve) => setTimeout(resolve, 50)) // it waits at the lock
+  first.open()
+  await one
+  const two = hold(() => second.opened.then(() => void order.push('let go')), none, patience)
+  await new Promise((resolve) => setTimeout(resolve, 50)) // the second has it
+  asked.open()
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  second.open()
+  await Promise.all([told, two])
+  t.strictSame(order, ['let go', 'done already'])
+})
+
+t.test("a builder whose service is gone puts nothing in the manifest's place", async (t) => {
+  const folder = scratch(t, { 'a/one.md': '# One' })
+  const settings = settingsFor(folder, ['a'])
+  const { builder, manifest } = furnishBuilder({
+    settings,
+    careful: false,
+    wasRemote: false,
+    lastGood: async () => undefined,
+    progress() {},
+    warn() {},
+    placing() {},
+    isWanted: () => false
+  })
+  t.match(await builder.build(refresh), { notWritten: 'RI_ERR_LATE' })
+  t.notOk(fs.existsSync(manifest))
 })

@@ -11,6 +11,8 @@ export interface Bounds {
   isLocal(): boolean
   /** Whether it is known to have lain on a mount. */
   wasRemote: boolean
+  /** Whether who asked for it is still there: else nothing is put in the manifest's place any more. */
+  isWanted(): boolean
 }
 
 /**
@@ -25,7 +27,7 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
   const bounded = async <T>(call: (isWanted: () => boolean) => Promise<T>, ms = limitMs): Promise<T> => {
     if (owes) throw late()
     let wanted = true
-    const done = call(() => wanted)
+    const done = call(() => wanted && bounds.isWanted())
     if (!canHang()) return await done
     const over = new AbortController()
     const timer = sleep(ms, undefined, { signal: over.signal }).then(

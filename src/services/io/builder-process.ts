@@ -194,6 +194,6 @@ export class BuilderProcess {
     if (said.type === 'progress') progress(said.progress)
     else if (said.type === 'warn') warn(said.message)
     else if (said.type === 'wantsLastGood') child.tell({ type: 'lastGood', snapshot: lastGood() })
-    else if (this.#holdsLock) reader?.expect(said.sign)
+    else if (this.#holdsLock && child === this.#child) reader?.expect(said.sign)
   }
 }

@@ -90,8 +90,18 @@ async function hold<T>(
     }
     await ownerGone(name, over)
     const done = await instead()
-    if (done !== undefined) return done
+    if (done === undefined) continue
+    // Who has just made it may hold the lock still, and serve the listing before until it has taken its own over.
+    await freed(name, over)
+    return done
   }
+}
+
+/** Settles when the lock was free, or has left the hands that it is in now. */
+async function freed(name: string, over: AbortSignal): Promise<void> {
+  const release = await listen(name)
+  if (release) await release()
+  else await ownerGone(name, over)
 }
 
 function listen(name: string): Promise<(() => Promise<void>) | undefined> {

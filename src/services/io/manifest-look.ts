@@ -94,5 +94,5 @@ function stampIn(stats: Stats | undefined): string {
 
 /** The start of a file's stamp: all that a rename does not change. */
 export function signOf(stats: Stats): string {
-  return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs}.`
+  return `${stats.isFile() ? FILE : 'other '}${stats.ino}.${stats.size}.${stats.mtimeMs} `
 }

@@ -77,8 +77,7 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   const take = async (look: Look) => {
     // Its file system has answered, however long it takes to open what it said.
     const alive = setInterval(onSign, limitMs / 3)
-    const next = look.manifest === undefined ? undefined : await seenIn(look.manifest)
-    clearInterval(alive)
+    const next = await seenIn(look.manifest).finally(() => clearInterval(alive))
     lookedAt = { stamp: look.stamp, statusStamp: look.statusStamp }
     if (next) {
       // Told again as one and the same, so that it is said once.
@@ -166,7 +165,8 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
 
 const fallen: Seen = { state: 'missing', reason: 'its mount fell away' }
 
-async function seenIn(manifest: NonNullable<Look['manifest']>): Promise<Seen> {
+async function seenIn(manifest: Look['manifest']): Promise<Seen | undefined> {
+  if (manifest === undefined) return undefined
   if (!Buffer.isBuffer(manifest)) return absence(manifest)
   const opened = await openManifestSoon(manifest)
   if (opened) return { state: 'ok', snapshot: opened.snapshot }
