@@ -1,6 +1,7 @@
 import {
   type ChildProcess,
   type ChildProcessWithoutNullStreams,
+  execFileSync,
   type SpawnOptionsWithoutStdio,
   spawn
 } from 'node:child_process'
@@ -154,4 +155,14 @@ export function childrenOf(pid: number | undefined): number[] {
     .split(' ')
     .filter(Boolean)
     .map(Number)
+}
+
+/** Whether system calls can be counted here. */
+export function hasStrace(): boolean {
+  try {
+    execFileSync('strace', ['-V'], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  }
 }

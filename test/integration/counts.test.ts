@@ -13,7 +13,7 @@ import { refresh } from '../../src/services/job.js'
 import { makeSelect } from '../../src/services/select.js'
 import type { Trackeds } from '../../src/services/tracked.js'
 import { house, post } from '../described.js'
-import { CLI, scratch, settingsFor } from '../support.js'
+import { CLI, hasStrace, scratch, settingsFor } from '../support.js'
 
 // What speed rests on, counted: counts do not depend on how busy a machine is.
 
@@ -25,15 +25,6 @@ const reports = (folder: string, count: number) =>
       `---\ntitle: ${i}\n---\n${'text\n'.repeat(2000)}`
     ])
   )
-
-const hasStrace = (() => {
-  try {
-    execFileSync('strace', ['-V'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-})()
 
 /** System calls of a full build by the command line, by name; all kinds of stat as one. */
 function callsOfBuild(folder: string, base: string): Map<string, number> {
@@ -62,7 +53,7 @@ function callsOfBuild(folder: string, base: string): Map<string, number> {
 
 t.test(
   'a full build opens, stats, reads and closes each report once, and asks nothing more of it',
-  { skip: hasStrace ? false : 'strace is not here' },
+  { skip: !hasStrace() && 'needs strace' },
   async (t) => {
     const folder = scratch(t, { ...reports('few', 100), ...reports('many', 500) })
     const [few, many] = ['few', 'many'].map((base) => callsOfBuild(folder, base)) as [

@@ -7,7 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openManifest } from '../../src/services/open-manifest.js'
 import { digestIn } from '../../src/services/tag.js'
-import { CLI, childrenOf, plant, run, Service, scratch, until } from '../support.js'
+import { CLI, childrenOf, hasStrace, plant, run, Service, scratch, until } from '../support.js'
 
 function stage(t: Test, files: Record<string, string> = { 'a/one.md': '# One', 'b/two.md': '# Two' }) {
   const folder = scratch(t, { 'a/': '', 'b/': '' })
@@ -176,15 +176,6 @@ t.test(
     )
   }
 )
-
-function hasStrace(): boolean {
-  try {
-    execFileSync('strace', ['-V'], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 t.test('front matter that would run code runs none; odd files end no build', async (t) => {
   const { start, folder } = stage(t, {
