@@ -12,7 +12,9 @@ for (const name of readdirSync(dist)) if (/^chunk-.*\.js$/.test(name)) rmSync(jo
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['cli', 'builder-main', 'looker-main'].map((name) => `src/${name}.ts`),
+  entryPoints: ['cli', 'builder-main', 'looker-main', 'opener-main', 'renderer-main'].map(
+    (name) => `src/${name}.ts`
+  ),
   outdir: dist,
   bundle: true,
   splitting: true,

@@ -6,6 +6,7 @@ import guard from './plugins/guard.js'
 import metrics from './plugins/metrics.js'
 import openapi from './plugins/openapi.js'
 import reader from './plugins/reader.js'
+import reports from './plugins/reports.js'
 import scheduler from './plugins/scheduler.js'
 import validation from './plugins/validation.js'
 import followingRoutes from './routes/following.js'
@@ -13,6 +14,7 @@ import health from './routes/health.js'
 import metricsRoute from './routes/metrics.js'
 import openapiRoute from './routes/openapi.js'
 import rebuild from './routes/rebuild.js'
+import reportRoutes from './routes/reports.js'
 import reportsIndex from './routes/reports-index.js'
 import { checkDoor } from './services/door.js'
 import type { Settings } from './services/settings.js'
@@ -41,10 +43,12 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(metrics, { isProcessOurs: options.alone === true })
   await fastify.register(builder, parts.builder)
   await fastify.register(scheduler, parts.scheduler)
+  await fastify.register(reports, parts.reports)
 
   await fastify.register(reportsIndex)
   await fastify.register(followingRoutes)
   await fastify.register(rebuild)
+  await fastify.register(reportRoutes)
   await fastify.register(health)
   await fastify.register(metricsRoute)
   await fastify.register(openapiRoute)

@@ -26,12 +26,22 @@ export function answerClientError({ code }: ConnectionError, socket: Socket): vo
 /** A URL that can not be decoded, or has too long a part. */
 export function answerBadUrl(
   error: { code?: string; statusCode?: number; message: string },
-  _request: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply
 ): void {
   const { code = 'RI_ERR_BAD_URL', statusCode = 400 } = error
-  reply.raw.statusCode = statusCode
-  endWith(reply.raw, errorAnswer({ statusCode, code, message: 'the URL is not one of this service' }))
+  const answer = errorAnswer(
+    isReport(request.raw.url)
+      ? { statusCode: 404, code: 'RI_ERR_NOT_FOUND', message: 'the listing holds no such report' }
+      : { statusCode, code, message: 'the URL is not one of this service' }
+  )
+  reply.raw.statusCode = answer.statusCode
+  endWith(reply.raw, answer)
+}
+
+/** A path that is no text names no report; whatever is asked of the others is looked at with their query. */
+function isReport(url: string | undefined): boolean {
+  return url?.startsWith('/reports/') === true
 }
 
 /** `Expect` with anything but `100-continue`. */

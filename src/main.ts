@@ -79,11 +79,23 @@ function readFlags(command: Command, args: string[]): Values {
   }
 }
 
+const BARE_FLAGS = new Set(
+  settingNames
+    .map(wordsOf)
+    .filter(({ bare }) => bare)
+    .map(({ flag }) => `--${flag}`)
+)
+
 /** `--flag value` as `--flag=value`, so that a value may begin with a dash and is then checked as a value. */
 function joined(args: string[], options: Options): string[] {
   const all: string[] = []
   for (let i = 0; i < args.length; i++) {
     const [arg = '', next] = args.slice(i, i + 2)
+    const bare = BARE_FLAGS.has(arg) && next !== 'true' && next !== 'false'
+    if (bare) {
+      all.push(`${arg}=true`)
+      continue
+    }
     const takesValue = options[arg.slice(2)]?.type === 'string' && arg.startsWith('--')
     const isFlag = next?.startsWith('--') && Object.hasOwn(options, next.slice(2).split('=', 1)[0] ?? '')
     if (!takesValue || next === undefined || isFlag) all.push(arg)

@@ -6,10 +6,13 @@ import { parse as parseDotenv } from 'dotenv'
 import { isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
+import { CALLS_AT_ONCE } from './scan/report-files.js'
 import { SettingError } from './services/errors.js'
 import { BuilderProcess, type BuilderProcessOptions, PATIENCE_MS } from './services/io/builder-process.js'
 import { socketLock } from './services/io/lock.js'
 import { manifestView } from './services/io/manifest-view.js'
+import { Renderer } from './services/io/renderer.js'
+import { ReportOpener } from './services/io/report-opener.js'
 import { tick } from './services/io/tick.js'
 import { builtFrom } from './services/outcome.js'
 import type { ManifestView } from './services/reader.js'
@@ -156,6 +159,14 @@ export function furnish(settings: Settings) {
       baseNames: settings.bases.map(({ name }) => name),
       now,
       tick
+    },
+    reports: {
+      opener: new ReportOpener({
+        main: new URL('./opener-main.js', import.meta.url),
+        settings,
+        threadsPerBase: CALLS_AT_ONCE
+      }),
+      renderer: new Renderer(new URL('./renderer-main.js', import.meta.url))
     },
     scheduler: { refreshMs: settings.refreshMs, now }
   }

@@ -53,7 +53,7 @@ function checkAnswer(
   const method = (asked.method ?? 'GET').toLowerCase()
   const url = (asked.url as string).split('?', 1)[0] ?? ''
   const path = Object.keys(paths).find((known) =>
-    new RegExp(`^${known.replace(/\{\w+\}/g, '[^/]+')}$`).test(url)
+    new RegExp(`^${known.replace('{rel}', '.+').replace(/\{\w+\}/g, '[^/]+')}$`).test(url)
   )
   if (!path || method === 'head') return
   const described = paths[path]?.[method]?.responses[answer.statusCode]

@@ -46,6 +46,8 @@ const MAY_IMPORT: Record<string, string[]> = {
   'builder-house': ['scan', 'services', 'services/io'],
   'builder-main': ['builder-house', 'scan', 'services', 'services/io'],
   'looker-main': ['services/io'],
+  'opener-main': ['scan', 'services', 'services/io'],
+  'renderer-main': ['services', 'services/io'],
   wiring: ['schemas', 'builder-house', 'scan', 'services', 'services/io'],
   app: ['plugins', 'routes', 'services', 'wiring'],
   log: [],
@@ -100,7 +102,7 @@ t.test('files, clock and process are touched only where they may be', async (t) 
       /from 'node:(?:net|child_process|http)'/,
       ['services/io', 'services', 'server', 'connections', 'client-errors']
     ],
-    ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'scan']],
+    ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'opener-main', 'scan']],
     ['the process', /\bprocess\.(?!platform|chdir|cwd)/, [...TOP, 'services/io']],
     ['the working folder', /\bprocess\.(?:chdir|cwd)/, [...TOP, 'scan']],
     [

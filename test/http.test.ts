@@ -318,7 +318,9 @@ t.test('the description has every route, and every route is described', async (t
     'get /reports-index',
     'get /reports-index/changes',
     'get /reports-index/events',
+    'get /reports/{base}/{rel}',
     'head /reports-index',
+    'head /reports/{base}/{rel}',
     'post /rebuild'
   ])
   const routes = server.printRoutes({ commonPrefix: false })

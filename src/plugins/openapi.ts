@@ -63,8 +63,12 @@ export default fp<{ version: string }>(
       },
       // Here and not in the schemas: a host's own description knows nothing of our tokens.
       transform: ({ schema, url, route }) => {
-        const security = SECURITY[route.config?.access ?? 'read']
-        return { schema: { ...(schema as object), security }, url }
+        const { access = 'read', described } = route.config ?? {}
+        const parts = described && { params: described.params }
+        return {
+          schema: { ...(schema as object), ...parts, security: SECURITY[access] },
+          url: described?.url ?? url
+        }
       },
       transformObject: (document) => {
         const { openapiObject } = document as { openapiObject: Description }

@@ -1,4 +1,3 @@
-import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
@@ -8,12 +7,13 @@ import { type Select, selects } from '../services/select.js'
 import type { Base } from '../services/settings.js'
 import { statusPathOf } from '../services/status.js'
 import type { Tracked, Trackeds } from '../services/tracked.js'
-import { describeFault, faultCode, isGone } from './faults.js'
+import { describeFault, faultCode } from './faults.js'
+import { atFile, realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
-import { type Calls, pinFolder, pinNow } from './pin.js'
+import { type Calls, pinNow } from './pin.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { lookAt, walk } from './walk.js'
@@ -174,27 +174,15 @@ export class BaseScanner {
   }
 }
 
-/** Looks at one file in a folder that nobody can exchange meanwhile; on Linux alone the folder can be held. */
+/** Looks at one file in a folder that nobody can exchange meanwhile. */
 async function lookAtPinned(
   rel: string,
   top: string,
   options: WalkOptions,
   calls: Calls | undefined
 ): Promise<Pick<Scan, 'read' | 'warnings'>> {
-  const parts = rel.split('/')
-  const name = parts.pop() as string
-  if (process.platform !== 'linux') {
-    const path = join(top, rel)
-    return (await realPathOf(path, calls)) === path ? await lookAt(rel, path, options) : NOTHING
-  }
   try {
-    const folder = await pinFolder(top, parts, calls)
-    if (!folder) return NOTHING
-    try {
-      return await lookAt(rel, `${folder.path}/${name}`, options)
-    } finally {
-      folder.unpin()
-    }
+    return (await atFile(rel, top, calls, (path) => lookAt(rel, path, options))) ?? NOTHING
   } catch (error) {
     const before = options.known.get(rel)
     if (faultCode(error) === undefined || calls) throw error
@@ -204,14 +192,3 @@ async function lookAtPinned(
 }
 
 const NOTHING: Pick<Scan, 'read' | 'warnings'> = { read: new Map(), warnings: [] }
-
-/** The real path of what may not exist: what is missing stays as it is written. */
-async function realPathOf(path: string, calls: Calls | undefined): Promise<string> {
-  if (!calls) return realPathWithin(path)
-  try {
-    return await calls(() => realpath(path))
-  } catch (error) {
-    if (!isGone(error) || dirname(path) === path) throw error
-    return join(await realPathOf(dirname(path), calls), basename(path))
-  }
-}

@@ -13,6 +13,8 @@ export interface SettingWords {
   defaultText?: string
   /** The flag may be given several times; the values are joined by commas. */
   repeatable?: boolean
+  /** The flag alone stands for `true`. */
+  bare?: boolean
   /** The value is not repeated in errors. */
   secret?: boolean
 }
@@ -130,6 +132,26 @@ export const SettingTexts = Type.Object({
       'All that tells of reports or builds needs it; `/health`, `/ready` and `/openapi.json` stay open',
     defaultText: 'none',
     secret: true
+  }),
+  serveReports: setting('^(true|false)$', {
+    env: 'REPORTS_INDEX_SERVE_REPORTS',
+    flag: 'serve-reports',
+    value: '[true|false]',
+    allowed: 'true or false',
+    description:
+      'Whether the reports themselves are served, at `/reports/{base}/{rel}`: what the listing holds, and nothing else',
+    defaultText: '`true` for the sample reports, else `false`',
+    bare: true
+  }),
+  reportUrl: setting('^(?:https?://[^/?#\\s\\\\][^\\s\\\\]*|/(?![/\\\\])[^\\s\\\\]*)$', {
+    env: 'REPORTS_INDEX_REPORT_URL',
+    flag: 'report-url',
+    value: 'TEMPLATE',
+    allowed:
+      'http://…, https://… or a path that begins with /, with {rel} in it, and {base} where there are several bases',
+    description:
+      'Where the links of the page lead: a template with `{base}` and `{rel}`, e.g. `https://mc.example/reports/{base}/{rel}`',
+    defaultText: "the service's own `/reports/…` where reports are served, else nowhere"
   }),
   corsOrigins: setting('^.*$', {
     env: 'REPORTS_INDEX_CORS_ORIGINS',

@@ -23,6 +23,37 @@ export class ChildLost extends Error {}
 export class LockTaken extends Error {}
 
 export const NotFound = createError('RI_ERR_NOT_FOUND', '%s', 404)
+export const ReportGone = createError(
+  'RI_ERR_REPORT_GONE',
+  'the report %s of the base %s is listed, but not there now',
+  404
+)
+export const ReportUnreadable = createError(
+  'RI_ERR_REPORT_UNREADABLE',
+  'the report %s of the base %s can not be read: %s',
+  503
+)
+export const BaseSilent = createError('RI_ERR_BASE_SILENT', 'the base %s gives no answer', 503)
+export const OpenerLost = createError(
+  'RI_ERR_OPENER_LOST',
+  'the process that reads reports ended: ask again',
+  503
+)
+export const NotRendered = createError(
+  'RI_ERR_NOT_RENDERED',
+  'the report can not be shown as a page: %s; its text is to be had without "view"',
+  503
+)
+export const PreconditionFailed = createError(
+  'RI_ERR_PRECONDITION_FAILED',
+  'the report is not in the state that is asked for',
+  412
+)
+export const RangeNotSatisfiable = createError(
+  'RI_ERR_RANGE_NOT_SATISFIABLE',
+  'the report has no such bytes: it has %s',
+  416
+)
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)
 export const BuildFailed = createError('RI_ERR_BUILD_FAILED', 'the build failed: %s', 503)

@@ -47,6 +47,12 @@ export function nameIn(body: Buffer, start: number): Pick<Entry, 'base' | 'rel'>
   return JSON.parse(entryBytes(body, start, lineEnd(body, start)).toString('utf8'))
 }
 
+/** The entry of a report, as it stands in a listing of our own layout; undefined where it is not listed. */
+export function findEntry(body: Buffer, { base, rel }: Pick<Entry, 'base' | 'rel'>): Entry | undefined {
+  const start = body.indexOf(`\n${JSON.stringify({ base, rel }).slice(0, -1)},`) + 1
+  return start === 0 ? undefined : parseEntry(entryBytes(body, start, lineEnd(body, start)).toString('utf8'))
+}
+
 /** The text behind a key, where nothing in it is escaped, and where it ends. */
 function plainText(body: Buffer, start: number, key: Buffer): { text: string; end: number } | undefined {
   const from = start + key.length

@@ -34,6 +34,8 @@ const decoders = {
   maxDrop: (text: string) => within(Number.parseFloat(text) / 100, 0, 1),
   token: (text: string | undefined) => text,
   readToken: (text: string | undefined) => text,
+  serveReports: (text: string) => text === 'true',
+  reportUrl: decodeTemplate,
   corsOrigins: decodeOrigins,
   allowedHosts: decodeHosts,
   host: (text: string) => text,
@@ -58,6 +60,10 @@ export interface Settings {
   token?: string
   /** What reading needs. */
   readToken?: string
+  /** Whether the reports themselves are served. */
+  serveReports: boolean
+  /** Where the page's links lead: a template with `{base}` and `{rel}`. */
+  reportUrl?: string
   /** Origins whose pages may read, and rebuild. */
   corsOrigins: string[]
   /** Names in lower case. */
@@ -104,6 +110,8 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
     maxDrop: decode('maxDrop', texts.maxDrop),
     ...(texts.token !== undefined && { token: decode('token', texts.token) }),
     ...(texts.readToken !== undefined && { readToken: decode('readToken', texts.readToken) }),
+    serveReports: decode('serveReports', texts.serveReports ?? String(texts.bases === undefined)),
+    ...(texts.reportUrl !== undefined && { reportUrl: decode('reportUrl', texts.reportUrl) }),
     corsOrigins: decode('corsOrigins', texts.corsOrigins),
     allowedHosts: decode('allowedHosts', texts.allowedHosts),
     host: decode('host', texts.host),
@@ -155,6 +163,13 @@ function decodeHosts(text: string): string[] | undefined {
 function decodeOrigins(text: string): string[] | undefined {
   const origins = listed(text).map(originOf)
   return origins.every((origin) => origin !== undefined) ? origins : undefined
+}
+
+function decodeTemplate(text: string | undefined): string | undefined {
+  const holes: readonly string[] = text?.match(/\{[^}]*\}/g) ?? []
+  return holes.includes('{rel}') && holes.every((hole) => ['{rel}', '{base}'].includes(hole))
+    ? text
+    : undefined
 }
 
 function durationOf(text: string): number {

@@ -414,3 +414,35 @@ t.test('on a read-only disk it serves, and says that it does not build', { skip 
   t.match(await service.health(), { status: 'degraded', builder: { lastError: /read-only/ } })
   t.match(await run(['build', ...args]), { code: 1, stderr: /read-only/ })
 })
+
+t.test(
+  'reports of a frozen mount cost their own requests a bounded wait, and no other anything',
+  { skip },
+  async (t) => {
+    const { mount, args } = await stage(t)
+    const service = await Service.start([...args, '--serve-reports'])
+    t.teardown(() => service.stop('SIGKILL'))
+    const statusOf = async (path: string) => (await fetch(`${service.url}/reports/${path}`)).status
+    t.equal(await statusOf('far/1/1.md'), 200)
+    mount.freeze()
+    const asked = timed(() =>
+      Promise.all(Array.from({ length: 60 }, (_, i) => statusOf(`far/${i % 6}/${i}.md`)))
+    )
+    const near = timed(() => Promise.all(Array.from({ length: 20 }, () => statusOf('near/one.md'))))
+    t.strictSame(new Set((await near).result), new Set([200]))
+    t.ok((await near).ms < TIMEOUT_MS, 'the other base is not waited for')
+    const { result, ms } = await asked
+    t.strictSame(new Set(result), new Set([503]))
+    t.ok(ms < TIMEOUT_MS + SLACK_MS, `${ms} ms`)
+    const later = await timed(() => statusOf('far/1/1.md'))
+    t.equal(later.result, 503)
+    t.equal(await statusOf('near/one.md'), 200)
+    t.equal((await service.listing()).count, 61)
+    mount.thaw()
+    await until(async () => (await statusOf('far/1/1.md')) === 200)
+    mount.freeze()
+    const waiting = statusOf('far/2/2.md').catch(() => 0)
+    t.equal(await service.stop(), 0, 'it stops all the same')
+    t.ok([503, 0].includes(await waiting))
+  }
+)

@@ -1,0 +1,86 @@
+import MarkdownIt from 'markdown-it'
+import anchor from 'markdown-it-anchor'
+import sanitize from 'sanitize-html'
+import type { Entry } from '../schemas/entry.js'
+import { decodeText } from './decode.js'
+import { splitFrontMatter } from './front-matter.js'
+import { PAGE_STYLE } from './page-look.js'
+
+/** A Markdown report that is to be shown as a page. */
+export interface MarkdownReport {
+  entry: Pick<Entry, 'base' | 'rel' | 'title' | 'date'>
+  /** The report, or what it begins with. */
+  bytes: Buffer
+  /** Whether it goes on behind these bytes. */
+  cut: boolean
+}
+
+const markdown = new MarkdownIt({ html: true, linkify: true }).use(anchor, { tabIndex: false })
+
+/** What may stand in the page; all else is taken out, and with scripts, styles and forms what they hold. */
+const ALLOWED: sanitize.IOptions = {
+  allowedTags: [...sanitize.defaults.allowedTags, 'img', 'del', 'ins', 'details', 'summary'],
+  allowedAttributes: {
+    '*': ['id', 'title', 'lang', 'dir', 'align'],
+    a: ['href'],
+    img: ['src', 'alt', 'width', 'height'],
+    td: ['colspan', 'rowspan', 'style'],
+    th: ['colspan', 'rowspan', 'scope', 'style'],
+    ol: ['start'],
+    details: ['open'],
+    code: ['class']
+  },
+  allowedClasses: { code: ['language-*'] },
+  allowedStyles: { '*': { 'text-align': [/^(?:left|right|center)$/] } },
+  allowedSchemes: ['http', 'https', 'mailto'],
+  allowedSchemesByTag: { img: ['http', 'https', 'data'] },
+  transformTags: {
+    a: (tagName, { href, ...attribs }) => ({
+      tagName,
+      attribs: { ...attribs, ...(href !== undefined && { href: toPage(href) }) }
+    })
+  }
+}
+
+/**
+ * A Markdown report as a page of its own: CommonMark with tables and strike-through, its HTML cleaned of all that acts. Its
+ * links to other Markdown reports lead to their pages.
+ */
+export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
+  const text = decodeText({ bytes, cut })
+  const body = text.slice(splitFrontMatter(text).body)
+  const content = sanitize(markdown.render(body), ALLOWED)
+  const { base, rel, title, date } = entry
+  const home = '../'.repeat(rel.split('/').length + 1)
+  const note = cut ? '<p class="note">The report is long: this is its beginning.</p>' : ''
+  return `<!doctype html>
+<html lang="und">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escape(title)}</title>
+<style>${PAGE_STYLE}</style>
+</head>
+<body>
+<header>
+<nav aria-label="Report"><a href="${home}">All reports</a> <a href="?view=raw">Raw text</a></nav>
+<p><bdi>${escape(base)}</bdi> / <bdi>${escape(rel)}</bdi> <time datetime="${escape(date)}">${escape(date.slice(0, 10))}</time></p>
+</header>
+<main dir="auto">
+${content}
+</main>
+${note}
+</body>
+</html>
+`
+}
+
+/** A link below the same folder or beside it to Markdown leads to its page. */
+function toPage(href: string): string {
+  const [, path, hash] = /^(?![a-z][a-z0-9+.-]*:|\/\/|#)([^?#]+\.(?:md|markdown))(#.*)?$/i.exec(href) ?? []
+  return path === undefined ? href : `${path}?view=rendered${hash ?? ''}`
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
+}
