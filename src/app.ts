@@ -13,6 +13,7 @@ import followingRoutes from './routes/following.js'
 import health from './routes/health.js'
 import metricsRoute from './routes/metrics.js'
 import openapiRoute from './routes/openapi.js'
+import page from './routes/page.js'
 import rebuild from './routes/rebuild.js'
 import reportRoutes from './routes/reports.js'
 import reportsIndex from './routes/reports-index.js'
@@ -45,6 +46,7 @@ export default async function app(fastify: FastifyInstance, options: AppOptions)
   await fastify.register(scheduler, parts.scheduler)
   await fastify.register(reports, parts.reports)
 
+  await fastify.register(page)
   await fastify.register(reportsIndex)
   await fastify.register(followingRoutes)
   await fastify.register(rebuild)

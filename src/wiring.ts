@@ -146,11 +146,15 @@ export function viewOf(settings: Settings, limitMs = MANIFEST_LIMIT_MS): Manifes
   })
 }
 
+function readPage(): string {
+  return readFileSync(new URL('./page.html', import.meta.url), 'utf8')
+}
+
 /** Everything real that the plugins are given. */
 export function furnish(settings: Settings) {
   const now = () => Date.now()
   return {
-    house: { settings, version, startedAt: now(), now },
+    house: { settings, version, startedAt: now(), now, readPage },
     guard: { settings },
     openapi: { version },
     reader: { view: viewOf(settings), lookMs: LOOK_MS },

@@ -41,6 +41,7 @@ const MAY_IMPORT: Record<string, string[]> = {
   'services/io': ['schemas', 'services'],
   scan: ['schemas', 'services'],
   client: ['schemas', 'services'],
+  page: ['client', 'schemas', 'services'],
   plugins: ['schemas', 'services'],
   routes: ['schemas', 'services'],
   'builder-house': ['scan', 'services', 'services/io'],

@@ -309,6 +309,7 @@ t.test('the description has every route, and every route is described', async (t
     Object.keys(methods).map((method) => `${method} ${path}`)
   )
   t.strictSame(described.toSorted(), [
+    'get /',
     'get /health',
     'get /metrics',
     'get /openapi.json',
@@ -319,6 +320,7 @@ t.test('the description has every route, and every route is described', async (t
     'get /reports-index/changes',
     'get /reports-index/events',
     'get /reports/{base}/{rel}',
+    'head /',
     'head /reports-index',
     'head /reports/{base}/{rel}',
     'post /rebuild'

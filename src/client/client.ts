@@ -135,9 +135,15 @@ export class ReportsIndexClient {
     }
   }
 
-  /** The whole listing, now and after every change; whatever breaks meanwhile, it ends at what is served. */
-  follow({ signal }: Options = {}): AsyncGenerator<Followed> {
-    return follow(this, signal)
+  /**
+   * The whole listing, now and after every change; whatever breaks meanwhile, it ends at what is served.
+   * @param options `known`: the listing that is known already, as it was followed before: it is not told again
+   */
+  follow({
+    signal,
+    known
+  }: Options & { known?: Pick<Followed, 'etag' | 'reports'> } = {}): AsyncGenerator<Followed> {
+    return follow(this, signal, known)
   }
 
   /**

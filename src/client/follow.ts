@@ -26,15 +26,23 @@ export interface Followable {
 
 const GONE = 410
 
-/** The whole listing, now and after every change. */
-export async function* follow(client: Followable, signal: AbortSignal | undefined): AsyncGenerator<Followed> {
-  let known = await untilAnswered(() => whole(client, signal), signal)
-  yield known
+/**
+ * The whole listing, now and after every change.
+ * @param before the listing that is known already: only what changed since is asked for, and told
+ */
+export async function* follow(
+  client: Followable,
+  signal: AbortSignal | undefined,
+  before?: Pick<Followed, 'etag' | 'reports'>
+): AsyncGenerator<Followed> {
+  let known: Followed
+  if (before) known = { ...before, changes: undefined }
+  else yield (known = await untilAnswered(() => whole(client, signal), signal))
   for await (const { etag } of client.events({ since: known.etag, signal })) {
     if (etag === known.etag) continue
-    const before = known
-    known = await untilAnswered(() => next(client, before, signal), signal)
-    if (known.etag !== before.etag) yield known
+    const last = known
+    known = await untilAnswered(() => next(client, last, signal), signal)
+    if (known.etag !== last.etag) yield known
   }
 }
 

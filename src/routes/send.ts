@@ -16,8 +16,14 @@ export function sendAnswer(
   { headers: asked }: FastifyRequest,
   reply: FastifyReply,
   answer: Answer,
-  headers: Record<string, string>
+  headers: Record<string, string>,
+  type = 'application/json; charset=utf-8'
 ): FastifyReply | Promise<FastifyReply> {
+  const sendBytes = (coding: Coding, bytes: Buffer) => {
+    reply.header('etag', answer.etag(coding)).type(type)
+    if (coding !== 'identity') reply.header('content-encoding', coding)
+    return reply.send(bytes)
+  }
   const vary = reply.getHeader('vary')
   reply.header('vary', vary === undefined ? 'Accept-Encoding' : `${String(vary)}, Accept-Encoding`)
   const accept = asked['accept-encoding']
@@ -26,19 +32,12 @@ export function sendAnswer(
   reply.headers(headers)
   const etag = answer.etag(coding)
   if (namesEtag(asked['if-none-match'], etag)) return reply.header('etag', etag).code(304).send()
-  if (!answer.has(coding) && isBusy() && acceptsIdentity(accept))
-    return sendBytes(reply, answer, 'identity', answer.body)
+  if (!answer.has(coding) && isBusy() && acceptsIdentity(accept)) return sendBytes('identity', answer.body)
   const bytes = answer.in(coding)
-  if (!(bytes instanceof Promise)) return sendBytes(reply, answer, coding, bytes)
+  if (!(bytes instanceof Promise)) return sendBytes(coding, bytes)
   return inTime(bytes, acceptsIdentity(accept)).then((made) =>
-    sendBytes(reply, answer, made ? coding : 'identity', made ?? answer.body)
+    sendBytes(made ? coding : 'identity', made ?? answer.body)
   )
-}
-
-function sendBytes(reply: FastifyReply, answer: Answer, coding: Coding, bytes: Buffer): FastifyReply {
-  reply.header('etag', answer.etag(coding)).type('application/json; charset=utf-8')
-  if (coding !== 'identity') reply.header('content-encoding', coding)
-  return reply.send(bytes)
 }
 
 /** The bytes, or nothing where that takes too long and something else can be sent. */

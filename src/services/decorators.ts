@@ -46,6 +46,13 @@ declare module 'fastify' {
     reports: Reports
     /** When the clock asks for the next refresh, RFC 3339; null without a schedule. */
     nextRefreshAt(): string | null
-    reportsIndex: { settings: Settings; version: string; startedAt: number; now: () => number }
+    reportsIndex: {
+      settings: Settings
+      version: string
+      startedAt: number
+      now: () => number
+      /** The page as it was built. */
+      readPage: () => string
+    }
   }
 }

@@ -1,0 +1,208 @@
+import { type Entry, type Followed, ReportsIndexClient, ReportsIndexError } from '../client/index.js'
+import { reportLink } from '../services/report-link.js'
+import { Chart } from './chart.js'
+import { Choices } from './choices.js'
+import { byId, setText } from './dom.js'
+import { type Filters, filtersIn, filtersSet, NO_FILTERS, queryOf } from './filters.js'
+import { List } from './list.js'
+import { State } from './notices.js'
+import { Rebuilder } from './rebuild.js'
+import { keyOf } from './rows.js'
+import { prepareSearch, viewOf } from './view.js'
+import { counted, numbered } from './words.js'
+
+/** What the service tells its page. */
+export interface PageSettings {
+  /** Where links lead: a template; absent: nowhere. */
+  reportUrl?: string
+  /** Markdown reports can be shown as pages. */
+  rendered?: boolean
+}
+
+/** So many reports are shown before the whole listing is there. */
+const FIRST = 300
+/** How the service is, is asked so often, in milliseconds. */
+const HEALTH_MS = 10_000
+/** A tab that is not seen for so long lets its connection go, in milliseconds: a browser has few for one host. */
+const UNSEEN_MS = 15_000
+
+const settings: PageSettings = JSON.parse(
+  document.querySelector<HTMLMetaElement>('meta[name=reports-index]')?.content || '{}'
+)
+const baseUrl = new URL('.', location.href).pathname
+const client = new ReportsIndexClient({ baseUrl })
+
+let reports: readonly Entry[] = []
+/** Where only the first ones are there yet: how many there are. */
+let total: number | undefined
+let known: Followed | undefined
+let filters = filtersIn(location.search)
+
+const list = new List(linkOf)
+const chart = new Chart((days) => choose(days))
+const bases = new Choices('bases', (base) => choose({ base }))
+const types = new Choices('types', (type) => choose({ type }))
+const state = new State()
+const rebuilder = new Rebuilder(baseUrl, state, () => reports.length)
+const search = byId('q', HTMLInputElement)
+const from = byId('from', HTMLInputElement)
+const to = byId('to', HTMLInputElement)
+byId('rebuild', HTMLElement).addEventListener('click', () => void rebuilder.rebuild())
+
+function linkOf(entry: Entry): string | undefined {
+  const { reportUrl, rendered } = settings
+  if (reportUrl === undefined) return undefined
+  const isMarkdown = /\.(?:md|markdown)$/i.test(entry.rel)
+  return reportLink(reportUrl, entry) + (rendered && isMarkdown ? '?view=rendered' : '')
+}
+
+/** @param isOther whether another part of the listing is asked for */
+function show(isOther: boolean, fresh: ReadonlySet<string> = new Set()): void {
+  const view = viewOf(reports, filters)
+  list.show(view.shown, isOther, fresh)
+  chart.show(view.days, filters)
+  bases.show(view.bases, filters.base)
+  types.show(view.types, filters.type)
+  const all = counted(total ?? reports.length, 'report')
+  const isFiltered = queryOf(filters) !== ''
+  const count = total === undefined ? numbered(view.shown.length) : 'some'
+  setText(byId('count', HTMLElement), isFiltered ? `${count} of ${all}` : all)
+  const isSet = filtersSet(filters)
+  setText(byId('active', HTMLElement), isSet > 0 ? ` (${isSet})` : '')
+  byId('clear', HTMLElement).hidden = !isFiltered
+}
+
+/** Fields that say something else than what is filtered by; one that is being written in is left alone. */
+function fill(): void {
+  for (const [field, text] of [
+    [search, filters.q],
+    [from, filters.from],
+    [to, filters.to]
+  ] as const)
+    if (field.value !== text) field.value = text
+}
+
+function choose(change: Partial<Filters>, isTyped = false): void {
+  filters = { ...filters, ...change }
+  const address = queryOf(filters) || location.pathname
+  if (isTyped) history.replaceState(null, '', address)
+  else if (queryOf(filters) !== location.search) history.pushState(null, '', address)
+  if (!isTyped) fill()
+  show(true)
+}
+
+function clear(): void {
+  choose(NO_FILTERS)
+  search.focus()
+}
+
+search.addEventListener('input', () => choose({ q: search.value }, true))
+from.addEventListener('change', () => choose({ from: from.value }))
+to.addEventListener('change', () => choose({ to: to.value }))
+byId('clear', HTMLElement).addEventListener('click', clear)
+byId('clear-too', HTMLElement).addEventListener('click', clear)
+byId('filters', HTMLElement).addEventListener('submit', (event) => event.preventDefault())
+addEventListener('popstate', () => {
+  filters = filtersIn(location.search)
+  fill()
+  show(true)
+})
+document.addEventListener('keydown', (event) => {
+  const { key, target } = event
+  const isWriting = target instanceof HTMLInputElement && target.type !== 'checkbox'
+  if (key === '/' && !isWriting && !event.ctrlKey && !event.metaKey) {
+    event.preventDefault()
+    search.focus()
+    search.select()
+  }
+  if (target !== search) return
+  if (key === 'Escape' && search.value !== '') choose({ q: '' })
+  if (key === 'ArrowDown' || key === 'Enter') {
+    event.preventDefault()
+    list.enter()
+  }
+})
+// On a phone the filters are folded in; elsewhere there is room.
+const isNarrow = matchMedia('(max-width: 46rem)')
+const fold = () => (byId('more', HTMLDetailsElement).open = !isNarrow.matches)
+isNarrow.addEventListener('change', fold)
+fold()
+fill()
+
+/** What was not listed before. */
+function freshIn({ changes }: Followed): Set<string> {
+  if (!changes || !known) return new Set()
+  const upserted = new Set(changes.upserted.map(keyOf))
+  for (const entry of known.reports) upserted.delete(keyOf(entry))
+  return upserted
+}
+
+function take(followed: Followed): void {
+  const fresh = freshIn(followed)
+  known = followed
+  reports = followed.reports
+  total = undefined
+  show(false, fresh)
+  const names =
+    followed.changes?.upserted.filter((entry) => fresh.has(keyOf(entry))).map(({ title }) => title) ?? []
+  if (names.length > 0)
+    setText(
+      byId('news', HTMLElement),
+      `${counted(names.length, 'new report')}: ${names.slice(0, 3).join(', ')}`
+    )
+  prepareSearch(reports)
+  void hear()
+}
+
+async function hear(): Promise<void> {
+  try {
+    state.heard(await client.health())
+  } catch {
+    state.lost()
+  }
+}
+
+/** The first reports at once: the whole listing may take its time. */
+async function begin(): Promise<void> {
+  const first = await client.list({ limit: FIRST })
+  if (known) return
+  reports = first.reports
+  if (first.total > first.count) total = first.total
+  show(true)
+}
+
+/** Follows the listing as long as the page is seen. */
+async function follow(signal: AbortSignal): Promise<void> {
+  try {
+    for await (const followed of client.follow({ signal, ...(known && { known }) })) take(followed)
+  } catch (error) {
+    if (signal.aborted) return
+    const reason = error instanceof ReportsIndexError ? error.message : String(error)
+    state.working(`The listing is not followed any more: ${reason}. Load this page again.`)
+  }
+}
+
+let following: AbortController | undefined
+let leaving: number | undefined
+
+function seen(): void {
+  clearTimeout(leaving)
+  if (document.hidden) {
+    leaving = setTimeout(() => {
+      following?.abort()
+      following = undefined
+    }, UNSEEN_MS)
+    return
+  }
+  void hear()
+  if (following) return
+  following = new AbortController()
+  void follow(following.signal)
+}
+
+document.addEventListener('visibilitychange', seen)
+setInterval(() => {
+  if (!document.hidden) void hear()
+}, HEALTH_MS)
+begin().catch(() => {}) // who follows asks again
+seen()

@@ -1,0 +1,123 @@
+import type { Health } from '../schemas/health.js'
+import { byId, make, setText } from './dom.js'
+import { counted, lengthInWords, momentInWords } from './words.js'
+
+const MANIFEST: Record<Exclude<Health['manifest']['status'], 'ok'>, string> = {
+  missing: 'is not there',
+  corrupt: 'is damaged',
+  unreadable: 'can not be read',
+  late: 'gives no answer: its file system hangs'
+}
+
+/** One thing to know, and what to do. */
+export interface Notice {
+  about: string
+  text: string
+}
+
+/** What is wrong, in plain words; nothing where all is well. */
+export function noticesOf({ manifest, bases, builder }: Health): Notice[] {
+  const notices: Notice[] = []
+  for (const { name, status, scannedAt, error, count } of bases) {
+    if (status === 'ok' || status === 'pending') continue
+    const state = status === 'suspect' ? 'has lost too many reports to believe it' : 'gives no answer'
+    const since =
+      scannedAt === null ? 'it was never seen' : `it was last seen whole ${momentInWords(scannedAt)}`
+    const kept = count === 0 ? '' : ` Its last known ${counted(count, 'report')} stay listed.`
+    notices.push({
+      about: name,
+      text: `${state}; ${since}.${kept}${error === null ? '' : ` ${sentence(error)}`}`
+    })
+  }
+  if (manifest.status !== 'ok') {
+    const kept = manifest.count === null ? '' : ' What you see is the last good listing.'
+    notices.push({
+      about: 'The manifest',
+      text: `${MANIFEST[manifest.status]}; a build that mends it begins by itself.${kept}`
+    })
+  }
+  if (builder.lastError !== null)
+    notices.push({ about: 'The last build', text: `failed: ${sentence(builder.lastError)}` })
+  return notices
+}
+
+function sentence(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
+}
+
+/** The state of the service: a line when something is wrong, and how old the listing is. */
+export class State {
+  readonly #notices = byId('notices', HTMLElement)
+  #health: Health | undefined
+  #askedAt = 0
+  #lostAt: number | undefined
+  #work: { text: string; done: number | undefined } | undefined
+
+  constructor() {
+    setInterval(() => this.#tellAge(), 1000)
+  }
+
+  heard(health: Health): void {
+    this.#health = health
+    this.#askedAt = performance.now()
+    this.#lostAt = undefined
+    this.#draw()
+  }
+
+  /** The service gives no answer. */
+  lost(): void {
+    this.#lostAt ??= Date.now()
+    this.#draw()
+  }
+
+  /**
+   * Tells of work under way, or of how it ended.
+   * @param done from 0 to 1; undefined where it is over, or not known
+   */
+  working(text: string | undefined, done?: number): void {
+    this.#work = text === undefined ? undefined : { text, done }
+    this.#draw()
+  }
+
+  #draw(): void {
+    const lines = this.#health ? noticesOf(this.#health) : []
+    if (this.#lostAt !== undefined) {
+      const since = momentInWords(new Date(this.#lostAt).toISOString())
+      lines.unshift({
+        about: 'The service',
+        text: `gives no answer since ${since}. What you see may be old; it is asked again.`
+      })
+    }
+    const elements = lines.map(({ about, text }) =>
+      make('p', '', make('b', '', make('bdi', '', about)), ` ${text}`)
+    )
+    if (this.#work) elements.push(make('p', '', this.#work.text, ...this.#bar()))
+    const isNews = elements.map((each) => each.textContent).join('\n') !== this.#notices.dataset['told']
+    if (isNews) {
+      this.#notices.replaceChildren(...elements)
+      this.#notices.dataset['told'] = elements.map((each) => each.textContent).join('\n')
+    }
+    const isWell = this.#health?.status === 'ok' && this.#lostAt === undefined
+    byId('fresh', HTMLElement).className =
+      this.#health || this.#lostAt !== undefined ? (isWell ? 'ok' : 'degraded') : ''
+    this.#tellAge()
+  }
+
+  #bar(): Node[] {
+    if (this.#work?.done === undefined) return []
+    const bar = make('progress')
+    bar.value = this.#work.done
+    bar.ariaLabel = 'Progress of the rebuild'
+    return [bar]
+  }
+
+  #tellAge(): void {
+    if (!this.#health) return
+    const { ageSeconds } = this.#health.manifest
+    if (ageSeconds === null) setText(byId('age', HTMLElement), 'no listing yet')
+    else {
+      const age = ageSeconds + (performance.now() - this.#askedAt) / 1000
+      setText(byId('age', HTMLElement), age < 2 ? 'checked just now' : `checked ${lengthInWords(age)} ago`)
+    }
+  }
+}

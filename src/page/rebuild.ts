@@ -1,0 +1,102 @@
+import { ReportsIndexClient, ReportsIndexError, type Ticket } from '../client/index.js'
+import { byId } from './dom.js'
+import type { State } from './notices.js'
+import { counted, numbered } from './words.js'
+
+const TOKEN = 'reports-index-token'
+/** How a build goes is asked so often, in milliseconds; what it brought is told so long. */
+const ASK_MS = 200
+const TOLD_MS = 6000
+
+/** Has the reports looked at, and tells how that goes. */
+export class Rebuilder {
+  readonly #button = byId('rebuild', HTMLButtonElement)
+  readonly #baseUrl: string
+  readonly #state: State
+  readonly #counts: () => number
+  #isBusy = false
+  #forget: number | undefined
+
+  /** @param count how many reports are listed now */
+  constructor(baseUrl: string, state: State, count: () => number) {
+    this.#baseUrl = baseUrl
+    this.#state = state
+    this.#counts = count
+  }
+
+  async rebuild(): Promise<void> {
+    if (this.#isBusy) return
+    this.#busy(true)
+    clearTimeout(this.#forget)
+    try {
+      this.#tell('Rebuilding…', 0)
+      const ticket = await this.#build()
+      if (ticket) this.#tell(outcomeOf(ticket))
+      else this.#state.working(undefined)
+    } catch (error) {
+      this.#tell(`The rebuild failed: ${(error as Error).message}.`)
+    } finally {
+      this.#busy(false)
+      this.#forget = setTimeout(() => this.#state.working(undefined), TOLD_MS)
+    }
+  }
+
+  /** @returns undefined where the reader would give no token */
+  async #build(): Promise<Ticket | undefined> {
+    for (;;) {
+      const token = sessionStorage.getItem(TOKEN)
+      const client = new ReportsIndexClient({ baseUrl: this.#baseUrl, ...(token !== null && { token }) })
+      try {
+        const { id } = await client.requestRebuild()
+        return await this.#follow(client, id)
+      } catch (error) {
+        if (!(error instanceof ReportsIndexError) || error.status !== 401) throw error
+        const given = await askForToken()
+        if (given === undefined) return undefined
+        sessionStorage.setItem(TOKEN, given)
+      }
+    }
+  }
+
+  async #follow(client: ReportsIndexClient, id: string): Promise<Ticket> {
+    for (;;) {
+      const ticket = await client.rebuildTicket(id)
+      if (ticket.state === 'done' || ticket.state === 'failed') return ticket
+      const { bases = [], step = 'waiting for the running one' } = ticket.progress ?? {}
+      const [files, read] = bases.reduce(([f, r], base) => [f + base.files, r + base.read], [0, 0])
+      const done = ticket.progress ? Math.min(0.95, (files ?? 0) / Math.max(1, this.#counts())) : 0
+      this.#tell(`Rebuilding (${step}): ${numbered(files ?? 0)} looked at, ${numbered(read ?? 0)} read`, done)
+      await new Promise((resolve) => setTimeout(resolve, ASK_MS))
+    }
+  }
+
+  #tell(text: string, done?: number): void {
+    this.#state.working(text, done)
+  }
+
+  // A disabled button would lose the focus.
+  #busy(isBusy: boolean): void {
+    this.#isBusy = isBusy
+    this.#button.setAttribute('aria-disabled', String(isBusy))
+  }
+}
+
+function outcomeOf({ result, error }: Ticket): string {
+  if (!result) return `The rebuild failed: ${error?.message ?? 'for no known reason'}.`
+  const { count, added, updated, removed, warnings, durationMs } = result
+  const warned = warnings.length === 0 ? '' : `, ${counted(warnings.length, 'warning')}`
+  return `Rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${counted(count, 'report')}; ${added} added, ${updated} updated, ${removed} removed${warned}.`
+}
+
+function askForToken(): Promise<string | undefined> {
+  const dialog = byId('ask-token', HTMLDialogElement)
+  const input = byId('token', HTMLInputElement)
+  input.value = ''
+  dialog.returnValue = ''
+  dialog.showModal()
+  return new Promise((resolve) => {
+    dialog.addEventListener('close', () => resolve(dialog.returnValue === 'ok' ? input.value : undefined), {
+      once: true
+    })
+  })
+}
