@@ -93,6 +93,7 @@ function askForToken(): Promise<string | undefined> {
   const input = byId('token', HTMLInputElement)
   input.value = ''
   dialog.returnValue = ''
+  byId('no-token', HTMLElement).onclick = () => dialog.close('')
   dialog.showModal()
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => resolve(dialog.returnValue === 'ok' ? input.value : undefined), {

@@ -1,0 +1,337 @@
+import fs, { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import type { Page } from 'playwright-core'
+import t, { type Test } from 'tap'
+import type { Listing } from '../../src/schemas/listing.js'
+import { closeBrowser, noBrowser, openPage } from '../browser.js'
+import { plant, Service, scratch, until } from '../support.js'
+
+const skip = noBrowser
+
+const day = (i: number) => new Date(Date.UTC(2026, 0, 1) + i * 86_400_000).toISOString().slice(0, 10)
+
+/** 200 reports in base `a`, two a day, and three in `b`. */
+const FILES: Record<string, string> = Object.fromEntries(
+  Array.from({ length: 200 }, (_, i) => [
+    `a/${day(i >> 1)}-report-${i}.md`,
+    `---\ntype: ${['audit', 'plan', 'log'][i % 3]}\n---\n# Report ${i} of ${i % 7 === 0 ? 'Mondays' : 'days'}\n`
+  ])
+)
+Object.assign(FILES, {
+  'b/2026-02-01-first.html': '<title>First of b</title><p>hello',
+  'b/2026-02-02-second.md': '# Second of b',
+  'b/2026-02-03-third.txt': 'third'
+})
+
+async function stage(t: Test, files: Record<string, string> = FILES, flags: string[] = ['--serve-reports']) {
+  const folder = scratch(t, { 'a/': '', 'b/': '', ...files })
+  const bases = ['--base', `a=${folder}/a`, '--base', `b=${folder}/b`]
+  const service = await Service.start([
+    ...bases,
+    '--manifest',
+    `${folder}/s/m.json`,
+    '--refresh',
+    '0',
+    ...flags
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  await until(async () => (await fetch(`${service.url}/ready`)).ok)
+  return { folder, service, url: `${service.url}/` }
+}
+
+const countIn = (page: Page) => page.locator('#count').textContent()
+const shows = async (page: Page, count: string) => await until(async () => (await countIn(page)) === count)
+const titleIn = (page: Page, text: string) =>
+  page.locator('.title', { hasText: new RegExp(`^${text}|${text}$`) })
+
+t.test('it shows the listing, newest first, day by day, and asks nobody else', { skip }, async (t) => {
+  const { url, service } = await stage(t)
+  const { page, hosts } = await openPage(t, url)
+  await shows(page, '203 reports')
+  const first = await page.locator('li').first().innerText()
+  t.match(first, /^Friday, April 10, 2026\s+2 reports\s+Report 19[89]/)
+  const { reports } = await service.listing()
+  const titles = await page.locator('.title').allTextContents()
+  t.strictSame(
+    titles,
+    reports.slice(0, titles.length).map(({ title }) => title)
+  )
+  t.ok(titles.length < 60, 'only what is seen is there')
+  t.strictSame([...hosts], [new URL(url).host])
+  const answer = await fetch(url)
+  const policy = answer.headers.get('content-security-policy') ?? ''
+  t.match(
+    policy,
+    /^default-src 'none'; script-src 'sha256-[^ ]+'; style-src 'sha256-[^ ]+'; connect-src 'self';/
+  )
+  t.notMatch(policy, /unsafe|https?:|\*/)
+})
+
+t.test('search and filters are those of the listing, and live in the address', { skip }, async (t) => {
+  const { url, service } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  await page.locator('#q').pressSequentially('MONDAYS report-1')
+  const { total } = await service.get<Listing>('/reports-index?q=mondays+report-1')
+  await shows(page, `${total} of 203 reports`)
+  t.match(page.url(), /\?q=MONDAYS\+report-1$/)
+  await page.getByRole('checkbox', { name: /plan/ }).check()
+  const both = await service.get<Listing>('/reports-index?q=mondays+report-1&type=plan')
+  await shows(page, `${both.total} of 203 reports`)
+  const counts = await page.locator('#types label').allTextContents()
+  for (const type of ['audit', 'plan', 'log']) {
+    const alone = await service.get<Listing>(`/reports-index?q=mondays+report-1&type=${type}`)
+    t.ok(counts.includes(`${type}${alone.total}`), `${type} would show ${alone.total}: ${counts}`)
+  }
+  await page.getByLabel('From', { exact: true }).fill('2026-02-01')
+  const three = await service.get<Listing>('/reports-index?q=mondays+report-1&type=plan&from=2026-02-01')
+  await shows(page, `${three.total} of 203 reports`)
+  await page.reload()
+  await shows(page, `${three.total} of 203 reports`)
+  t.equal(await page.locator('#q').inputValue(), 'MONDAYS report-1')
+  await page.goBack()
+  await shows(page, `${both.total} of 203 reports`)
+  await page.locator('#q').fill('nowhere to be found')
+  t.ok(await page.getByText('No report matches.').isVisible())
+  await page.getByRole('button', { name: 'Clear all filters' }).first().click()
+  await shows(page, '203 reports')
+  t.equal(new URL(page.url()).search, '')
+})
+
+t.test('the chart filters by a click, by a drag, and by none again', { skip }, async (t) => {
+  const { url, service } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  const box = await page.locator('#chart').boundingBox()
+  t.ok(box)
+  const { x, y, width, height } = box as NonNullable<typeof box>
+  const drag = async (from: number, to: number) => {
+    await page.mouse.move(x + width * from, y + height / 2)
+    await page.mouse.down()
+    await page.mouse.move(x + width * to, y + height / 2, { steps: 5 })
+    await page.mouse.up()
+  }
+  await drag(0.7, 0.3)
+  await until(() => page.url().includes('from='))
+  const chosen = new URL(page.url()).search
+  const { total } = await service.get<Listing>(`/reports-index${chosen}`)
+  t.ok(total > 20 && total < 150, chosen)
+  await shows(page, `${total} of 203 reports`)
+  t.equal(
+    await page.getByLabel('From', { exact: true }).inputValue(),
+    new URL(page.url()).searchParams.get('from')
+  )
+  await drag(0.5, 0.5)
+  await until(() => new URL(page.url()).search !== chosen)
+  await drag(0.5, 0.5)
+  await shows(page, '203 reports')
+})
+
+t.test('all of it can be done with keys', { skip }, async (t) => {
+  const { url } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  const focused = () => page.evaluate<string | null>('document.activeElement.textContent')
+  await page.keyboard.press('/')
+  await page.keyboard.type('report')
+  await page.keyboard.press('ArrowDown')
+  const titles = await page.locator('.title').allTextContents()
+  t.equal(await focused(), titles[0])
+  await page.keyboard.press('ArrowDown')
+  t.equal(await focused(), titles[1])
+  await page.keyboard.press('End')
+  t.match(await focused(), /Report [01] /)
+  t.ok(await page.locator(':focus').isVisible())
+  await page.keyboard.press('Home')
+  t.equal(await focused(), titles[0])
+  await page.keyboard.press('PageDown')
+  t.not(await focused(), titles[0])
+  const opened = page.context().waitForEvent('page')
+  const name = await focused()
+  await page.keyboard.press('Enter')
+  const report = await opened
+  await report.waitForLoadState()
+  t.equal(await report.locator('h1').textContent(), name)
+  await report.close()
+  await page.keyboard.press('/')
+  await page.keyboard.press('Escape')
+  await shows(page, '203 reports')
+  const names = new Set<unknown>()
+  for (let i = 0; i < 20; i++) {
+    await page.keyboard.press('Tab')
+    names.add(await page.evaluate('document.activeElement.id || document.activeElement.className'))
+  }
+  for (const name of ['from', 'to', 'rebuild', 'title']) t.ok(names.has(name), `${name} is reached by Tab`)
+})
+
+t.test('a new report appears by itself; place, focus and selection stay', { skip }, async (t) => {
+  const { url, folder, service } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  await page.keyboard.press('/')
+  await page.keyboard.press('ArrowDown')
+  for (let i = 0; i < 30; i++) await page.keyboard.press('ArrowDown')
+  const seen = () =>
+    page.evaluate<{ focus: string; top: number; selected: string }>(`({
+      focus: document.activeElement.textContent,
+      top: Math.round(document.activeElement.getBoundingClientRect().top),
+      selected: String(getSelection())
+    })`)
+  await page.evaluate('getSelection().selectAllChildren(document.activeElement)')
+  const before = await seen()
+  t.match(before.selected, /Report/)
+  plant(folder, { 'a/2026-12-24-news.md': '# News <b>of</b> the day', 'a/2026-12-25-more.md': '# More' })
+  const { count } = await service.rebuild()
+  await shows(page, `${count} reports`)
+  t.strictSame(await seen(), before)
+  t.match(await page.locator('#news').textContent(), '2 new reports: More, News of the day')
+  await page.evaluate("document.getElementById('reports').scrollTop = 0")
+  await titleIn(page, 'News of the day').waitFor()
+  t.match(await seen(), { focus: before.focus }, 'what is scrolled away keeps the focus')
+  fs.rmSync(join(folder, 'a/2026-12-25-more.md'))
+  await service.rebuild()
+  await shows(page, '204 reports')
+  t.equal(await titleIn(page, 'More').count(), 0)
+})
+
+t.test('it comes back by itself when the service was away', { skip }, async (t) => {
+  const { url, folder, service } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  await service.stop()
+  await page.locator('#notices', { hasText: 'The service gives no answer since' }).waitFor()
+  t.equal(await countIn(page), '203 reports', 'what was seen stays')
+  plant(folder, { 'b/new.md': '# New' })
+  const port = new URL(url).port
+  const flags = ['--base', `a=${folder}/a`, '--base', `b=${folder}/b`, '--manifest', `${folder}/s/m.json`]
+  const again = await Service.start([...flags, '--refresh', '0', '--port', port])
+  t.teardown(() => again.stop('SIGKILL'))
+  await shows(page, '204 reports')
+  await until(async () => (await page.locator('#notices').textContent()) === '')
+})
+
+t.test('what is wrong is said in plain words, with what to do', { skip }, async (t) => {
+  const { url, folder, service } = await stage(t)
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  t.equal(await page.locator('#notices').textContent(), '')
+  fs.renameSync(join(folder, 'b'), join(folder, 'away'))
+  for (const rel of Object.keys(FILES).filter((name) => name.startsWith('a/'))) fs.rmSync(join(folder, rel))
+  await service.rebuild()
+  await page.reload()
+  const notices = page.locator('#notices p')
+  await notices.nth(1).waitFor()
+  const texts = await notices.allTextContents()
+  t.match(
+    texts[0],
+    /^a has lost too many reports to believe it; it was last seen whole .*200 reports stay listed\./
+  )
+  t.match(texts[0], /--accept-removals a/)
+  t.match(texts[1], /^b gives no answer; .*Its last known 3 reports stay listed\./)
+  t.equal(await countIn(page), '203 reports')
+  t.ok(await page.locator('#fresh.degraded').isVisible())
+})
+
+t.test('the button has the reports looked at, and says how that went', { skip }, async (t) => {
+  const { url, folder } = await stage(t, FILES, ['--token', 'secret'])
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  plant(folder, { 'b/new.md': '# New' })
+  await page.getByRole('button', { name: 'Rebuild' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByRole('button', { name: 'Cancel' }).click()
+  t.equal(await countIn(page), '203 reports')
+  for (const token of ['wrong', 'secret']) {
+    if (token === 'wrong') await page.getByRole('button', { name: 'Rebuild' }).click()
+    await dialog.getByLabel('Token').fill(token)
+    await page.keyboard.press('Enter')
+  }
+  await page.locator('#notices', { hasText: /Rebuilt in [\d.]+ s: 204 reports; 1 added/ }).waitFor()
+  await shows(page, '204 reports')
+})
+
+const HOSTILE = {
+  'a/script.html': `<title>Script</title><h1>ran: no</h1><script>
+    document.querySelector('h1').textContent = 'ran: yes'
+    fetch('/rebuild', { method: 'POST' })
+  </script><form action="/rebuild" method="post"><button id="go">go</button></form><img src="x" onerror="fetch('/rebuild', { method: 'POST' })">`,
+  'a/script.md': `# <img src=x onerror="fetch('/rebuild',{method:'POST'})"> Markdown\n\n<script>fetch('/rebuild',{method:'POST'})</script>\n`,
+  'a/title.md': `---\ntitle: "<img src=x onerror=alert(1)><script>alert(2)</script> &amp; \\u202Eright to left"\n---\n`,
+  'a/type.md': `---\ntype: "<b onclick=alert(1)>bold</b>"\n---\n`,
+  'b/עברית <i>.md': '# שלום, world',
+  'b/"quoted" & \'odd\' %41#?.md': '# Odd name'
+}
+
+t.test('hostile titles are text, and a hostile report acts on nothing', { skip }, async (t) => {
+  const { url, service } = await stage(t, HOSTILE)
+  const { page } = await openPage(t, url)
+  await shows(page, '6 reports')
+  t.equal(await page.locator('#reports img, #reports script, #reports b, #reports i').count(), 0)
+  t.equal(await page.locator('.title[dir=auto]').count(), 6)
+  t.ok(await page.getByText('<img src=x onerror=alert(1)><script>alert(2)</script> &amp;').isVisible())
+  const posts: string[] = []
+  page.context().on('request', (request) => {
+    if (request.method() === 'POST') posts.push(request.url())
+  })
+  const { last } = await service.get<{ last: { endedAt: string } }>('/rebuild')
+  for (const title of ['Script', 'Markdown', 'Odd name', 'שלום']) {
+    const opened = page.context().waitForEvent('page')
+    await titleIn(page, title).click()
+    const report = await opened
+    await report.waitForLoadState()
+    t.equal(await report.evaluate('self.origin'), 'null', `${title} has no origin`)
+    if (title === 'Script') {
+      t.equal(await report.locator('h1').textContent(), 'ran: no')
+      await report.locator('#go').click()
+    }
+    if (title === 'Odd name') t.equal(await report.locator('h1').textContent(), 'Odd name')
+    await report.close()
+  }
+  t.strictSame(posts, [])
+  t.equal((await service.get<typeof last & { last: typeof last }>('/rebuild')).last.endedAt, last.endedAt)
+})
+
+t.test('links lead to a template, to the reports, or nowhere', { skip }, async (t) => {
+  const files = { 'b/ü &/x.html': '<title>X</title>' }
+  const template = 'https://mc.example/r/{base}/{rel}'
+  const other = await openPage(t, (await stage(t, files, ['--report-url', template])).url)
+  await titleIn(other.page, 'X').waitFor()
+  t.equal(await titleIn(other.page, 'X').getAttribute('href'), 'https://mc.example/r/b/%C3%BC%20%26/x.html')
+  const nowhere = await openPage(t, (await stage(t, files, [])).url)
+  await titleIn(nowhere.page, 'X').waitFor()
+  t.equal(await nowhere.page.locator('a.title').count(), 0)
+})
+
+const require = createRequire(import.meta.url)
+
+t.test('it keeps nobody out, in any width and colour', { skip }, async (t) => {
+  const { url, folder, service } = await stage(t)
+  fs.renameSync(join(folder, 'b'), join(folder, 'away'))
+  await service.rebuild()
+  const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8')
+  for (const width of [390, 820, 1280]) {
+    for (const colorScheme of ['light', 'dark'] as const) {
+      const { page } = await openPage(t, `${url}?q=report&type=audit`, { width, colorScheme })
+      await page.locator('#notices p').waitFor()
+      await page.locator('.title').first().waitFor()
+      t.strictSame(await violationsIn(page, axe), [], `${width} ${colorScheme}`)
+      t.ok(
+        await page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth'),
+        'nothing is wider than the page'
+      )
+    }
+  }
+  const { page } = await openPage(t, `${url}reports/a/${day(3)}-report-6.md?view=rendered`)
+  t.equal(await page.title(), 'Report 6 of days')
+})
+
+async function violationsIn(page: Page, axe: string): Promise<string[]> {
+  await page.evaluate(axe)
+  const { violations } = await page.evaluate<{ violations: { id: string; nodes: { html: string }[] }[] }>(
+    'axe.run()'
+  )
+  return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`)
+}
+
+t.teardown(closeBrowser)
