@@ -73,16 +73,17 @@ t.test('imports go in one direction', async (t) => {
   }
 })
 
-t.test('the client carries along nothing that a browser lacks', async (t) => {
+t.test('the client and the page carry along nothing that a browser lacks', async (t) => {
   const isLoaded = (line: string) =>
     /^(?:import|export)\b.*'/.test(line) && !/^(?:import|export) type /.test(line)
-  const CARRIED = ['services/order.ts', 'services/tag.ts']
-  const carried = sources.filter(({ path }) => roomOf(path) === 'client' || CARRIED.includes(path))
+  const CARRIED = ['order', 'tag', 'listing', 'report-link'].map((name) => `services/${name}.ts`)
+  const ROOMS = ['client', 'page']
+  const carried = sources.filter(({ path }) => ROOMS.includes(roomOf(path)) || CARRIED.includes(path))
   for (const { path, text } of carried) {
     for (const line of text.split('\n').filter(isLoaded)) {
       const name = /'([^']+)'/.exec(line)?.[1] as string
       const target = relative(SRC, join(SRC, dirname(path), name.replace(/\.js$/, '.ts')))
-      t.ok(roomOf(target) === 'client' || CARRIED.includes(target), `${path} loads ${name}`)
+      t.ok(ROOMS.includes(roomOf(target)) || CARRIED.includes(target), `${path} loads ${name}`)
     }
   }
 })
@@ -103,7 +104,7 @@ t.test('files, clock and process are touched only where they may be', async (t) 
       /from 'node:(?:net|child_process|http)'/,
       ['services/io', 'services', 'server', 'connections', 'client-errors']
     ],
-    ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'opener-main', 'scan']],
+    ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'opener-main', 'page', 'scan']],
     ['the process', /\bprocess\.(?!platform|chdir|cwd)/, [...TOP, 'services/io']],
     ['the working folder', /\bprocess\.(?:chdir|cwd)/, [...TOP, 'scan']],
     [

@@ -93,7 +93,7 @@ function askForToken(): Promise<string | undefined> {
   const input = byId('token', HTMLInputElement)
   input.value = ''
   dialog.returnValue = ''
-  byId('no-token', HTMLElement).onclick = () => dialog.close('')
+  byId('no-token', HTMLElement).addEventListener('click', () => dialog.close(''), { once: true })
   dialog.showModal()
   return new Promise((resolve) => {
     dialog.addEventListener('close', () => resolve(dialog.returnValue === 'ok' ? input.value : undefined), {

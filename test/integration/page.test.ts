@@ -82,7 +82,7 @@ t.test('search and filters are those of the listing, and live in the address', {
   const counts = await page.locator('#types label').allTextContents()
   for (const type of ['audit', 'plan', 'log']) {
     const alone = await service.get<Listing>(`/reports-index?q=mondays+report-1&type=${type}`)
-    t.ok(counts.includes(`${type}${alone.total}`), `${type} would show ${alone.total}: ${counts}`)
+    t.ok(counts.includes(`${type}${alone.total}`), `${type} would show ${alone.total}: ${counts.join(', ')}`)
   }
   await page.getByLabel('From', { exact: true }).fill('2026-02-01')
   const three = await service.get<Listing>('/reports-index?q=mondays+report-1&type=plan&from=2026-02-01')
