@@ -1,6 +1,7 @@
 // Makes one file of each program and all that it loads: it starts in half the time. The library beside them (dist/app.js)
 // stays as it is, so that who embeds it shares its own Fastify with it.
-import { chmodSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import { chmodSync, readdirSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
@@ -13,7 +14,7 @@ for (const name of readdirSync(dist)) if (/^chunk-.*\.js$/.test(name)) rmSync(jo
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: ['cli', 'builder-main', 'looker-main', 'opener-main', 'renderer-main'].map(
+  entryPoints: ['cli', 'builder-main', 'looker-main', 'opener-main', 'renderer-main', 'probe-main'].map(
     (name) => `src/${name}.ts`
   ),
   outdir: dist,
@@ -40,8 +41,24 @@ const { metafile } = await build({
 })
 
 await makePage(dist)
+writeFileSync(join(dist, 'commit.txt'), `${commit()}\n`)
 chmodSync(join(dist, 'cli.js'), 0o755)
 writeFileSync(join(dist, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)))
+
+/** The commit that this is built from; nothing where there is no checkout. */
+function commit() {
+  const git = (...args) =>
+    execFileSync('git', ['-C', root, ...args], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'ignore']
+    }).trim()
+  try {
+    if (git('rev-parse', '--show-toplevel') !== realpathSync(root).replace(/\/$/, '')) return 'unknown'
+    return git('rev-parse', '--short=12', 'HEAD') + (git('status', '--porcelain') === '' ? '' : ', changed')
+  } catch {
+    return 'unknown'
+  }
+}
 
 /** What the licences of all packages within ask for. */
 function licences(inputs) {

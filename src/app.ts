@@ -26,13 +26,15 @@ export interface AppOptions {
   settings?: Settings
   /** Whether nothing else is served beside it: what is not found is answered here, too. */
   alone?: boolean
+  /** Whether it builds: unless told otherwise. */
+  builds?: boolean
 }
 
 /** The whole service as a Fastify plugin: to be listened with, run by fastify-cli, or embedded under a prefix. */
 export default async function app(fastify: FastifyInstance, options: AppOptions): Promise<void> {
   const settings = options.settings ?? settingsFrom({}, process.env, process.cwd())
   checkDoor(settings)
-  const parts = furnish(settings)
+  const parts = furnish(settings, options.builds !== false)
   fastify.decorate('reportsIndex', parts.house)
 
   await fastify.register(errors, { notFound: options.alone === true })

@@ -14,7 +14,8 @@ const OWN_FLAGS = {
     from: { type: 'string' },
     to: { type: 'string' },
     limit: { type: 'string' }
-  }
+  },
+  verify: { json: { type: 'boolean' }, url: { type: 'string' } }
 } as const
 type Command = keyof typeof OWN_FLAGS
 
@@ -35,7 +36,7 @@ async function dispatch(args: string[]): Promise<number | undefined> {
   const values = readFlags(command, named ? args.slice(1) : args)
   if (values['help']) {
     const { helpText } = await import('./commands/help.js')
-    process.stdout.write(helpText())
+    process.stdout.write(helpText(named ? command : undefined))
     return 0
   }
   if (values['version']) {
@@ -53,6 +54,11 @@ async function run(command: Command, settings: Settings, values: Values): Promis
       full: values['full'] === true,
       acceptRemovals: (values['accept-removals'] as string[] | undefined) ?? []
     })
+  }
+  if (command === 'verify') {
+    const { verifyCommand } = await import('./commands/verify.js')
+    const url = values['url'] as string | undefined
+    return await verifyCommand(settings, { json: values['json'] === true, url })
   }
   const { listCommand } = await import('./commands/list.js')
   const { in: base, type, q, from, to, limit } = values as Record<string, never>

@@ -27,8 +27,11 @@ export interface Serving {
   close(): Promise<void>
 }
 
-/** Starts the service; it listens when this resolves. */
-export async function serve(settings: Settings): Promise<Serving> {
+/**
+ * Starts the service; it listens when this resolves.
+ * @param options `builds`: whether it may build; else it serves the manifest as it is
+ */
+export async function serve(settings: Settings, { builds = true } = {}): Promise<Serving> {
   const server = fastify({
     logger: await loggerFor(settings.logLevel),
     logController: new RequestsAtDebug(),
@@ -48,7 +51,7 @@ export async function serve(settings: Settings): Promise<Serving> {
   const connections = new Connections(server.server)
   connections.tellDropped((message) => server.log.warn(message))
   server.server.on('checkExpectation', answerExpectation)
-  await server.register(app, { settings, alone: true })
+  await server.register(app, { settings, alone: true, builds })
   await server.register(finishAnswers, { connections })
   await server.ready()
   // Fastify's own line says what the caller says on standard output.

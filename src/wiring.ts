@@ -9,12 +9,14 @@ import { realPathWithin } from './scan/real-path.js'
 import { CALLS_AT_ONCE } from './scan/report-files.js'
 import { SettingError } from './services/errors.js'
 import { BuilderProcess, type BuilderProcessOptions, PATIENCE_MS } from './services/io/builder-process.js'
+import { Child } from './services/io/child.js'
 import { socketLock } from './services/io/lock.js'
 import { manifestView } from './services/io/manifest-view.js'
 import { Renderer } from './services/io/renderer.js'
 import { ReportOpener } from './services/io/report-opener.js'
 import { tick } from './services/io/tick.js'
 import { builtFrom } from './services/outcome.js'
+import type { ProbeTalk } from './services/probe-messages.js'
 import type { ManifestView } from './services/reader.js'
 import { readSettings, type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
 
@@ -76,6 +78,7 @@ function readDotenv(cwd: string): Record<string, string> {
   }
 }
 
+const PROBE_THREADS = 4
 /** A builder process that gives no sign for so long hangs; at least, in milliseconds. */
 const SILENCE_MS = 30_000
 
@@ -102,7 +105,7 @@ export function builderProcess(
 export async function builderForOne(
   settings: Settings,
   listen: Parameters<typeof builderProcess>[1]
-): Promise<Pick<BuilderProcess, 'build' | 'stop'>> {
+): Promise<Pick<BuilderProcess, 'build' | 'scan' | 'stop'>> {
   const { furnishBuilder } = await import('./builder-house.js')
   const house = furnishBuilder({
     ...listen,
@@ -124,10 +127,41 @@ export async function builderForOne(
         patience
       )
     },
+    scan: async (job) => builtFrom(await house.builder.build(job, false), true),
     async stop() {
       over.abort()
     }
   }
+}
+
+/** The commit that what runs was built from. */
+export function commit(): string {
+  try {
+    return readFileSync(new URL('./commit.txt', import.meta.url), 'utf8').trim()
+  } catch {
+    return 'unknown'
+  }
+}
+
+/** Starts a service in a process of its own, which builds nothing; `url` resolves when it listens. */
+export function startProbe(settings: Settings): { url: Promise<string>; stop(): void } {
+  const { token: _token, readToken: _readToken, ...rest } = settings
+  const alone = {
+    host: '127.0.0.1',
+    port: 0,
+    logLevel: 'silent',
+    corsOrigins: [],
+    allowedHosts: [],
+    refreshMs: 0
+  }
+  const probe = new Child<ProbeTalk>({
+    main: new URL('./probe-main.js', import.meta.url),
+    threads: PROBE_THREADS,
+    silenceMs: SILENCE_MS,
+    hear() {}
+  })
+  const url = probe.ask({ settings: { ...rest, ...alone } })
+  return { url, stop: () => probe.leave('it was seen') }
 }
 
 function placeOf({ manifest }: Settings): { path: string; local: boolean } {
@@ -150,8 +184,22 @@ function readPage(): string {
   return readFileSync(new URL('./page.html', import.meta.url), 'utf8')
 }
 
-/** Everything real that the plugins are given. */
-export function furnish(settings: Settings) {
+/** In the place of a builder where nothing is to be written. */
+function noBuilder(): ReturnType<typeof builderProcess> {
+  const refuse = () => Promise.reject(new Error('this service does not build'))
+  return {
+    build: refuse,
+    scan: refuse,
+    findEscape: refuse,
+    stop: async () => {}
+  } as unknown as BuilderProcess
+}
+
+/**
+ * Everything real that the plugins are given.
+ * @param builds whether the service may build
+ */
+export function furnish(settings: Settings, builds: boolean) {
   const now = () => Date.now()
   return {
     house: { settings, version, startedAt: now(), now, readPage },
@@ -159,7 +207,9 @@ export function furnish(settings: Settings) {
     openapi: { version },
     reader: { view: viewOf(settings), lookMs: LOOK_MS },
     builder: {
-      process: (listen: Parameters<typeof builderProcess>[1]) => builderProcess(settings, listen),
+      byItself: builds,
+      process: (listen: Parameters<typeof builderProcess>[1]) =>
+        builds ? builderProcess(settings, listen) : noBuilder(),
       baseNames: settings.bases.map(({ name }) => name),
       now,
       tick
@@ -172,6 +222,6 @@ export function furnish(settings: Settings) {
       }),
       renderer: new Renderer(new URL('./renderer-main.js', import.meta.url))
     },
-    scheduler: { refreshMs: settings.refreshMs, now }
+    scheduler: { refreshMs: builds ? settings.refreshMs : 0, now }
   }
 }

@@ -1,7 +1,8 @@
-import type { BuildResult, Progress } from '../schemas/rebuild.js'
+import type { BuildResult } from '../schemas/rebuild.js'
 import { UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import { builderForOne } from '../wiring.js'
+import { showProgress } from './progress.js'
 import { onStop } from './signals.js'
 import { printable } from './terminal.js'
 
@@ -10,8 +11,6 @@ export interface BuildFlags {
   acceptRemovals: string[]
 }
 
-/** A build that takes longer tells how far it has come, off a terminal, so often; milliseconds. */
-const PLAIN_PROGRESS_MS = 10_000
 const WARNINGS_SHOWN = 20
 
 /**
@@ -25,13 +24,14 @@ export async function buildCommand(
   for (const name of acceptRemovals) {
     if (!settings.bases.some((base) => base.name === name)) throw new UnknownBase(name)
   }
-  const shown = showProgress()
+  const shown = await showProgress()
   const builder = await builderForOne(settings, {
     progress: shown.tell,
     warn: (message) => process.stderr.write(`${message}\n`),
     lastGood: () => undefined
   })
   const stop = () => {
+    shown.end()
     void builder.stop()
     process.exit(1)
   }
@@ -79,26 +79,4 @@ function summary({
   }
   if (warnings.length > WARNINGS_SHOWN) lines.push(`  … and ${warnings.length - WARNINGS_SHOWN} more`)
   return `${lines.join('\n')}\n`
-}
-
-function showProgress(): { tell(progress: Progress): void; end(): void } {
-  const terminal = process.stderr.isTTY
-  let toldAt = performance.now()
-  let open = false
-  return {
-    tell({ step, bases }) {
-      if (!terminal && performance.now() - toldAt < PLAIN_PROGRESS_MS) return
-      toldAt = performance.now()
-      const parts = bases.map(({ name, files, read }) => `${name} ${files} (${read} read)`)
-      const line = `${step}  ${parts.join('  ')}`
-      process.stderr.write(
-        terminal ? `\r\u001b[K${line.slice(0, (process.stderr.columns || 80) - 1)}` : `${line}\n`
-      )
-      open = terminal
-    },
-    end() {
-      if (open) process.stderr.write('\r\u001b[K')
-      open = false
-    }
-  }
 }

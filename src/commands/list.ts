@@ -6,7 +6,7 @@ import { SettingError } from '../services/errors.js'
 import { filterEntries } from '../services/listing.js'
 import type { Settings } from '../services/settings.js'
 import { viewOf } from '../wiring.js'
-import { columns, printable } from './terminal.js'
+import { lineOf, tableOf } from './table.js'
 
 export interface ListFlags {
   json: boolean
@@ -39,10 +39,9 @@ export async function listCommand(settings: Settings, flags: ListFlags): Promise
     )
     return 0
   }
-  const rows = shown.map(({ date, type, base, rel, title }) => [date, type, base, rel, title].map(printable))
-  process.stdout.write(
-    process.stdout.isTTY ? columns(rows) : rows.map((row) => `${row.join('\t')}\n`).join('')
-  )
+  if (process.stdout.isTTY)
+    process.stdout.write(tableOf(shown, matching.length, process.stdout.columns || 80))
+  else for (const entry of shown) process.stdout.write(lineOf(entry))
   return 0
 }
 

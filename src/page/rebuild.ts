@@ -13,15 +13,12 @@ export class Rebuilder {
   readonly #button = byId('rebuild', HTMLButtonElement)
   readonly #baseUrl: string
   readonly #state: State
-  readonly #counts: () => number
   #isBusy = false
   #forget: number | undefined
 
-  /** @param count how many reports are listed now */
-  constructor(baseUrl: string, state: State, count: () => number) {
+  constructor(baseUrl: string, state: State) {
     this.#baseUrl = baseUrl
     this.#state = state
-    this.#counts = count
   }
 
   async rebuild(): Promise<void> {
@@ -63,9 +60,15 @@ export class Rebuilder {
       const ticket = await client.rebuildTicket(id)
       if (ticket.state === 'done' || ticket.state === 'failed') return ticket
       const { bases = [], step = 'waiting for the running one' } = ticket.progress ?? {}
-      const [files, read] = bases.reduce(([f, r], base) => [f + base.files, r + base.read], [0, 0])
-      const done = ticket.progress ? Math.min(0.95, (files ?? 0) / Math.max(1, this.#counts())) : 0
-      this.#tell(`Rebuilding (${step}): ${numbered(files ?? 0)} looked at, ${numbered(read ?? 0)} read`, done)
+      const sum = (of: (base: (typeof bases)[number]) => number | undefined) =>
+        bases.reduce((all, base) => all + (of(base) ?? 0), 0)
+      const [files, read, expected] = [
+        sum((base) => base.files),
+        sum((base) => base.read),
+        sum((base) => base.expected)
+      ]
+      const done = ticket.progress ? Math.min(0.95, files / Math.max(1, expected)) : 0
+      this.#tell(`Rebuilding (${step}): ${numbered(files)} looked at, ${numbered(read)} read`, done)
       await new Promise((resolve) => setTimeout(resolve, ASK_MS))
     }
   }

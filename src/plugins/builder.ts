@@ -11,6 +11,8 @@ import { Rebuilds } from '../services/rebuilds.js'
 import '../services/decorators.js'
 
 export interface BuilderPluginOptions {
+  /** Whether a build is begun when the service is ready, and whenever the manifest can not be used. */
+  byItself: boolean
   /** Makes the builder process. */
   process: (listen: {
     progress(progress: Progress): void
@@ -29,7 +31,7 @@ export interface BuilderPluginOptions {
 
 /** Has the manifest built, by request and by the clock, as `fastify.builder`. */
 export default fp<BuilderPluginOptions>(
-  async function builderPlugin(fastify: FastifyInstance, { process, baseNames, now, tick }) {
+  async function builderPlugin(fastify: FastifyInstance, { byItself, process, baseNames, now, tick }) {
     const log = fastify.log
     const child = process({
       progress(progress) {
@@ -68,7 +70,7 @@ export default fp<BuilderPluginOptions>(
     })
     fastify.decorate('builder', builder)
     fastify.addHook('onReady', async () => {
-      if (!builder.isRunning) builder.request(refresh)
+      if (byItself && !builder.isRunning) builder.request(refresh)
     })
     fastify.addHook('preClose', async () => builder.stop())
   },

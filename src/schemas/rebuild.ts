@@ -112,7 +112,10 @@ export const Progress = Type.Object(
         name: BaseName,
         folders: Count('Folders listed'),
         files: Count('Reports looked at'),
-        read: Count('Heads read')
+        read: Count('Heads read'),
+        expected: Type.Optional(
+          Count('Reports of this base that were listed before; absent where that is not known yet')
+        )
       })
     )
   },

@@ -1,11 +1,12 @@
 import type { BaseCount, Status } from '../schemas/manifest.js'
-import type { Progress, Step } from '../schemas/rebuild.js'
+import type { Progress } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
+import { BuildSteps } from './build-steps.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
 import { isNews, type Known, rootDigest } from './known.js'
 import { encodeManifest, type Snapshot, snapshotOf } from './manifest.js'
 import { Memory, type MemoryPorts } from './memory.js'
-import { type Outcome, outcomeOf, roundMs } from './outcome.js'
+import { type Outcome, outcomeOf } from './outcome.js'
 import { arrange, type Rows } from './rows.js'
 import type { Select } from './select.js'
 import { tallyBetween, tallyOf } from './tally.js'
@@ -36,8 +37,6 @@ export interface BuilderPorts {
   /** A manifest takes its place now, where it will be known by this sign. */
   placing(sign: string): void
 }
-
-const PROGRESS_MS = 200
 
 interface Saved {
   stamp?: string | undefined
@@ -77,19 +76,28 @@ export class Builder {
 
   /** @param read the companion */
   async #build(job: Job, save: boolean, read: Status | undefined): Promise<Outcome> {
-    const steps: Step[] = []
+    const steps = new BuildSteps(this.#ports.scanners, this.#ports.progress)
     const startedAt = this.#ports.now()
     const began = this.#ports.tick()
-    const known = await this.#step('load', steps, () => this.#memory.recall(job, read))
+    const known = await steps.step('load', () => this.#memory.recall(job, read))
+    steps.expect(known)
     const mode = this.#modeFor(job, known)
-    const found = await this.#step('scan', steps, () => this.#scan(known, { ...job, mode }, startedAt))
+    const found = await steps.step('scan', () => this.#scan(known, { ...job, mode }, startedAt))
     const tally = tallyOf(known, found)
-    const made = await this.#step('reconcile', steps, async () => this.#encode(known, found, startedAt))
-    const { stamp, notWritten } = await this.#step('save', steps, async () =>
+    const made = await steps.step('reconcile', async () => this.#encode(known, found, startedAt))
+    const { stamp, notWritten } = await steps.step('save', async () =>
       save ? await this.#save(known, made) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
     )
     const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
-    const run = { startedAt, endedAt: this.#ports.now(), steps, notWritten, began, mode, lastScan }
+    const run = {
+      startedAt,
+      endedAt: this.#ports.now(),
+      steps: steps.done,
+      notWritten,
+      began,
+      mode,
+      lastScan
+    }
     const outcome = outcomeOf(tally, found, made, run)
     if (notWritten === undefined) await this.#saveStatus(outcome.status)
     this.#memory.remember(found, outcome, { ...made, stamp })
@@ -131,20 +139,6 @@ export class Builder {
 
   #isComplete({ stamp, bases }: Known): boolean {
     return stamp !== undefined && this.#ports.scanners.every(({ base }) => bases.has(base.name))
-  }
-
-  async #step<T>(name: string, steps: Step[], work: () => Promise<T>): Promise<T> {
-    const began = performance.now()
-    const bases = () => this.#ports.scanners.map(({ base, counts }) => ({ name: base.name, ...counts }))
-    const tell = () => this.#ports.progress({ step: name, bases: bases() })
-    const timer = setInterval(tell, PROGRESS_MS)
-    tell()
-    try {
-      return await work()
-    } finally {
-      clearInterval(timer)
-      steps.push({ name, ms: roundMs(performance.now() - began) })
-    }
   }
 
   async #scan(known: Known, job: Job, startedAt: number): Promise<Map<string, BaseFound>> {

@@ -88,6 +88,12 @@ export class BuilderProcess {
     }
   }
 
+  /** One build that is not written, whoever else builds. */
+  async scan(job: Job): Promise<Built> {
+    this.#settle()
+    return await this.#buildNow({ type: 'build', job, handOver: true, save: false })
+  }
+
   /** The first of these paths that leads out of its base through a link. */
   async findEscape(paths: ReportPath[]): Promise<ReportPath | undefined> {
     const answer = await this.#running().ask({ type: 'check', paths })
