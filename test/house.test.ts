@@ -1,7 +1,11 @@
 import fs from 'node:fs'
 import { dirname, join, relative } from 'node:path'
+import { brotliCompressSync } from 'node:zlib'
 import t from 'tap'
 import { generated } from '../scripts/generate.js'
+import { baseStates } from '../src/schemas/base-status.js'
+import { manifestStates } from '../src/schemas/health.js'
+import { settingNames, wordsOf } from '../src/services/settings.js'
 import { packageRoot } from '../src/wiring.js'
 
 const SRC = join(packageRoot, 'src')
@@ -132,6 +136,8 @@ t.test('what is generated is up to date; if not, run: npm run generate', async (
 const documents = [
   'README.md',
   'CHANGELOG.md',
+  'examples/README.md',
+  'examples/flask-dashboard/README.md',
   ...fs.readdirSync(join(packageRoot, 'docs')).map((name) => `docs/${name}`)
 ]
 
@@ -153,6 +159,68 @@ t.test('documents name only what exists', async (t) => {
     for (const [, script] of text.matchAll(/npm run ([\w:-]+)/g))
       t.ok(scripts[script as string], `${document}: npm run ${script}`)
   }
+})
+
+/** What a document names in backticks and code blocks. */
+const codeIn = (text: string) =>
+  [...text.matchAll(/```\w*\n([^]*?)```|`([^`\n]+)`/g)]
+    .map(([, block, word]) => block ?? word ?? '')
+    .join('\n')
+
+t.test('documents name only settings, flags, routes and codes that there are', async (t) => {
+  const words = settingNames.map(wordsOf)
+  const variables = new Set(words.map(({ env }) => env))
+  const own = [
+    'full',
+    'accept-removals',
+    'json',
+    'in',
+    'type',
+    'q',
+    'from',
+    'to',
+    'limit',
+    'url',
+    'help',
+    'version'
+  ]
+  const flags = new Set([...words.map(({ flag }) => flag), ...own])
+  const openapi = fs.readFileSync(join(packageRoot, 'openapi.yaml'), 'utf8')
+  const routes = [...openapi.matchAll(/^ {2}(\/\S*):$/gm)].map(([, path]) => path as string)
+  const source = sources.map(({ text }) => text).join('\n')
+  for (const document of documents.filter((name) => name.endsWith('.md'))) {
+    const text = fs.readFileSync(join(packageRoot, document), 'utf8')
+    for (const [name] of text.matchAll(/REPORTS_INDEX_[A-Z_]+/g))
+      t.ok(variables.has(name) || name === 'REPORTS_INDEX_URL', `${document}: ${name}`)
+    const code = codeIn(text)
+    for (const [line, rest = ''] of code.matchAll(/^.*reports-index (?:serve|build|list|verify)\b(.*)$/gm))
+      for (const [, flag = ''] of rest.matchAll(/ \[?--([a-z-]+)/g))
+        t.ok(flags.has(flag), `${document}: --${flag} in ${line}`)
+    for (const [, , path = ''] of code.matchAll(/\b(GET|POST|HEAD) (\/[\w{}/.-]*)/g))
+      t.ok(routes.includes(path), `${document}: the route ${path}`)
+    for (const [name] of code.matchAll(/\bRI_(?:ERR|CLIENT)_[A-Z_]+/g))
+      t.ok(source.includes(`'${name}'`) || source.includes(name), `${document}: ${name}`)
+  }
+  for (const { env } of words)
+    t.ok(fs.readFileSync(join(packageRoot, 'README.md'), 'utf8').includes(`\`${env}\``), env)
+})
+
+t.test('operations tell of every status, warning and code that a build or an answer can have', async (t) => {
+  const text = fs.readFileSync(join(packageRoot, 'docs/operations.md'), 'utf8')
+  for (const state of [...baseStates, ...manifestStates]) t.ok(text.includes(`| \`${state}\` |`), state)
+  for (const code of ['front-matter', 'unreadable', 'invalid-name', 'suspect-folder'])
+    t.ok(text.includes(`| \`${code}\` |`), code)
+})
+
+t.test('the README tells how large the page is', async (t) => {
+  const readme = fs.readFileSync(join(packageRoot, 'README.md'), 'utf8')
+  const [, whole, sent] = /one file of (\d+) kB \((\d+) kB on the wire\)/.exec(readme) ?? []
+  const page = fs.readFileSync(new URL('../src/page.html', import.meta.url))
+  t.ok(Math.abs(page.length / 1000 - Number(whole)) < 2, `${page.length} bytes`)
+  t.ok(
+    Math.abs(brotliCompressSync(page).length / 1000 - Number(sent)) < 1.5,
+    `${brotliCompressSync(page).length} bytes as br`
+  )
 })
 
 t.test('every dependency earns its place in a line of docs/dependencies.md, at its version', async (t) => {

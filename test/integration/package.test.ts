@@ -19,17 +19,19 @@ const PUBLISHED = [
   /^(?:CHANGELOG\.md|LICENSE|README\.md|openapi\.yaml|package\.json)$/
 ]
 const NEEDED = [
-  ...[
-    'app.js',
-    'app.d.ts',
-    'cli.js',
-    'page.html',
-    'LICENSES.txt',
-    'commit.txt',
-    'client/index.js',
-    'client/index.d.ts'
-  ],
-  ...['builder-main.js', 'looker-main.js', 'opener-main.js', 'renderer-main.js', 'probe-main.js']
+  'app.js',
+  'app.d.ts',
+  'cli.js',
+  'page.html',
+  'LICENSES.txt',
+  'commit.txt',
+  'client/index.js',
+  'client/index.d.ts',
+  'builder-main.js',
+  'looker-main.js',
+  'opener-main.js',
+  'renderer-main.js',
+  'probe-main.js'
 ].map((name) => `dist/${name}`)
 
 /** As a user has it: nothing of what runs these tests. */
