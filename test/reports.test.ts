@@ -247,7 +247,7 @@ t.test('Markdown is shown as a page, its HTML cleaned, its text one click away',
   for (const part of [
     '<title>Sums</title>',
     '<h1 id="sums">Sums</h1>',
-    '<td style="text-align:right">2</td>',
+    '<td align="right">2</td>',
     'href="next%20one.md?view=rendered#top"',
     'href="../x.markdown?view=rendered"',
     'href="https://example.org/a.md"',
@@ -276,6 +276,7 @@ t.test('hostile names and titles are text in a page', async (t) => {
   const { ask } = await reports(t, { [name]: '---\ntitle: </title><script>alert(1)</script>\n---\n' })
   const { body } = await ask(`/reports/${encodeRel(name)}?view=rendered`)
   t.notMatch(body, /<script|<img/)
+  t.match(body, '<h1>&#60;/title&#62;', 'what has no heading has its title')
   t.match(body, '<title>&#60;/title&#62;&#60;script&#62;')
 })
 

@@ -24,17 +24,19 @@ const ALLOWED: sanitize.IOptions = {
     '*': ['id', 'title', 'lang', 'dir', 'align'],
     a: ['href'],
     img: ['src', 'alt', 'width', 'height'],
-    td: ['colspan', 'rowspan', 'style'],
-    th: ['colspan', 'rowspan', 'scope', 'style'],
+    td: ['colspan', 'rowspan'],
+    th: ['colspan', 'rowspan', 'scope'],
     ol: ['start'],
     details: ['open'],
     code: ['class']
   },
   allowedClasses: { code: ['language-*'] },
-  allowedStyles: { '*': { 'text-align': [/^(?:left|right|center)$/] } },
   allowedSchemes: ['http', 'https', 'mailto'],
   allowedSchemesByTag: { img: ['http', 'https', 'data'] },
   transformTags: {
+    // A style that stands in an element is not applied under the policy of the page.
+    td: aligned,
+    th: aligned,
     a: (tagName, { href, ...attribs }) => ({
       tagName,
       attribs: { ...attribs, ...(href !== undefined && { href: toPage(href) }) }
@@ -67,12 +69,17 @@ export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
 <p><bdi>${escape(base)}</bdi> / <bdi>${escape(rel)}</bdi> <time datetime="${escape(date)}">${escape(date.slice(0, 10))}</time></p>
 </header>
 <main dir="auto">
-${content}
+${/<h1[ >]/.test(content) ? '' : `<h1>${escape(title)}</h1>\n`}${content}
 </main>
 ${note}
 </body>
 </html>
 `
+}
+
+function aligned(tagName: string, { style, ...attribs }: sanitize.Attributes): sanitize.Tag {
+  const [, align] = /^text-align:(left|right|center)$/.exec(style ?? '') ?? []
+  return { tagName, attribs: { ...attribs, ...(align !== undefined && { align }) } }
 }
 
 /** A link below the same folder or beside it to Markdown leads to its page. */

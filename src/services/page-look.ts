@@ -23,7 +23,8 @@ pre { padding: .75rem 1rem; overflow-x: auto; overflow-wrap: normal }
 pre code { padding: 0; background: none }
 blockquote { margin: 1em 0; padding: 0 1rem; border-inline-start: 3px solid var(--line); color: var(--dim) }
 table { border-collapse: collapse; display: block; overflow-x: auto; max-width: 100% }
-th, td { border: 1px solid var(--line); padding: .35rem .7rem; text-align: start }
+th, td { border: 1px solid var(--line); padding: .35rem .7rem }
+th:not([align]) { text-align: start }
 th { background: var(--soft) }
 img { max-width: 100%; height: auto }
 hr { border: 0; border-top: 1px solid var(--line) }
