@@ -5,7 +5,7 @@ import fastify from 'fastify'
 import { stringify } from 'yaml'
 import app from '../src/app.js'
 import { readSettings, settingNames, wordsOf } from '../src/services/settings.js'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 
 /** What is generated from the schemas, by its path in the project. `npm run generate` writes it. */
 export async function generated(scratch: string): Promise<Record<string, string>> {

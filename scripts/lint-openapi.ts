@@ -1,6 +1,6 @@
 import { join } from 'node:path'
 import { createConfig, formatProblems, lint } from '@redocly/openapi-core'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 
 /** Lints openapi.yaml by the rules that Redocly recommends, and some of its stricter ones. */
 const config = await createConfig({

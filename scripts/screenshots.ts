@@ -3,7 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, rmSync, utimesSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium } from 'playwright-core'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 
 /** Pictures of the page over the samples, in three widths and both colour schemes: docs/page. Needs Chromium. */
 

@@ -19,7 +19,8 @@ import reportRoutes from './routes/reports.js'
 import reportsIndex from './routes/reports-index.js'
 import { checkDoor } from './services/door.js'
 import type { Settings } from './services/settings.js'
-import { furnish, settingsFrom } from './wiring.js'
+import { settingsFrom } from './surroundings.js'
+import { furnish } from './wiring.js'
 
 export interface AppOptions {
   /** Absent: from the environment and `.env`. */

@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { SettingError } from './services/errors.js'
 import { type Settings, settingNames, type Texts, wordsOf } from './services/settings.js'
-import { settingsFrom, version } from './wiring.js'
+import { settingsFrom, version } from './surroundings.js'
 
 const OWN_FLAGS = {
   serve: {},

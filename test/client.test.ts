@@ -8,7 +8,7 @@ import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { readEvents, type ServerEvent } from '../src/client/event-stream.js'
 import { ReportsIndexClient, ReportsIndexError } from '../src/client/index.js'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 import { house, post } from './described.js'
 import { plant, scratch, until } from './support.js'
 

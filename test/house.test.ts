@@ -6,7 +6,7 @@ import { generated } from '../scripts/generate.js'
 import { baseStates } from '../src/schemas/base-status.js'
 import { manifestStates } from '../src/schemas/health.js'
 import { settingNames, wordsOf } from '../src/services/settings.js'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 
 const SRC = join(packageRoot, 'src')
 
@@ -53,15 +53,16 @@ const MAY_IMPORT: Record<string, string[]> = {
   'looker-main': ['services/io'],
   'opener-main': ['scan', 'services', 'services/io'],
   'renderer-main': ['services', 'services/io'],
-  wiring: ['schemas', 'builder-house', 'scan', 'services', 'services/io'],
-  app: ['plugins', 'routes', 'services', 'wiring'],
+  surroundings: ['scan', 'services'],
+  wiring: ['schemas', 'builder-house', 'scan', 'services', 'services/io', 'surroundings'],
+  app: ['plugins', 'routes', 'services', 'surroundings', 'wiring'],
   'probe-main': ['server', 'services', 'services/io'],
   log: [],
   connections: [],
   'client-errors': ['services'],
   server: ['app', 'client-errors', 'connections', 'log', 'services'],
-  commands: ['client', 'schemas', 'services', 'services/io', 'server', 'wiring'],
-  main: ['commands', 'services', 'wiring'],
+  commands: ['client', 'schemas', 'services', 'services/io', 'server', 'surroundings', 'wiring'],
+  main: ['commands', 'services', 'surroundings'],
   cli: ['main']
 }
 
@@ -103,7 +104,11 @@ t.test('no plugin and no route imports another', async (t) => {
 t.test('files, clock and process are touched only where they may be', async (t) => {
   const TOP = ['wiring', 'app', 'log', 'server', 'builder-main', 'looker-main', 'cli', 'main', 'commands']
   const rules: [string, RegExp, string[]][] = [
-    ['the file system', /from '(?:node:)?fs(?:\/promises)?'/, ['scan', 'services/io', 'wiring', 'commands']],
+    [
+      'the file system',
+      /from '(?:node:)?fs(?:\/promises)?'/,
+      ['scan', 'services/io', 'surroundings', 'wiring', 'commands']
+    ],
     [
       'sockets and child processes',
       /from 'node:(?:net|child_process|http)'/,

@@ -13,7 +13,7 @@ import type { Health } from '../src/schemas/health.js'
 import type { Listing } from '../src/schemas/listing.js'
 import type { BuildResult } from '../src/schemas/rebuild.js'
 import { readSettings, type Settings, type Texts } from '../src/services/settings.js'
-import { packageRoot } from '../src/wiring.js'
+import { packageRoot } from '../src/surroundings.js'
 
 export const CLI = fileURLToPath(new URL('../src/cli.js', import.meta.url))
 

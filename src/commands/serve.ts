@@ -1,6 +1,6 @@
 import { serve } from '../server.js'
 import type { Settings } from '../services/settings.js'
-import { unknownVariables } from '../wiring.js'
+import { unknownVariables } from '../surroundings.js'
 import { onStop } from './signals.js'
 
 /** After so long the process ends, whatever still hangs, in milliseconds. */

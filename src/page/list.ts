@@ -1,5 +1,6 @@
 import type { Entry } from '../schemas/entry.js'
 import { byId, make, setText } from './dom.js'
+import { Layout } from './layout.js'
 import { DAY_PX, keyOf, makeRow, REPORT_PX, type Row } from './rows.js'
 import { dayInWords } from './words.js'
 
@@ -16,10 +17,7 @@ export class List {
   readonly #day = make('span')
   readonly #linkOf: (entry: Entry) => string | undefined
   #entries: readonly Entry[] = []
-  /** Where each row begins, in pixels, and where the last one ends. */
-  #tops = new Float64Array(1)
-  /** Reports of the day that begins with a row; 0 where none does. */
-  #ofDay = new Uint32Array(0)
+  #layout = new Layout([])
   #shown = new Map<string, Row>()
   #fresh = new Set<string>()
   #active: string | undefined
@@ -43,8 +41,8 @@ export class List {
     const anchor = isOther || this.#scroller.scrollTop === 0 ? undefined : this.#anchor()
     this.#entries = entries
     this.#fresh = new Set(fresh)
-    this.#measure()
-    this.#rows.style.height = `${this.#tops.at(-1)}px`
+    this.#layout = new Layout(entries)
+    this.#rows.style.height = `${this.#layout.height}px`
     if (isOther) this.#scroller.scrollTop = 0
     else if (anchor) this.#returnTo(anchor)
     byId('nothing', HTMLElement).hidden = entries.length > 0
@@ -57,61 +55,32 @@ export class List {
     this.#focus(Math.max(0, first))
   }
 
-  #measure(): void {
-    const count = this.#entries.length
-    this.#tops = new Float64Array(count + 1)
-    this.#ofDay = new Uint32Array(count)
-    let [top, first, day] = [0, 0, '']
-    for (let i = 0; i < count; i++) {
-      const own = (this.#entries[i] as Entry).date.slice(0, 10)
-      this.#tops[i] = top
-      if (own !== day) {
-        day = own
-        first = i
-        top += DAY_PX
-      }
-      this.#ofDay[first] = (this.#ofDay[first] as number) + 1
-      top += REPORT_PX
-    }
-    this.#tops[count] = top
-  }
-
   /** The row that is seen first, and how far it is scrolled off. */
   #anchor(): { key: string; offset: number } | undefined {
     const { scrollTop } = this.#scroller
-    const entry = this.#entries[this.#rowAt(scrollTop)]
-    return entry && { key: keyOf(entry), offset: scrollTop - this.#reportTop(this.#rowAt(scrollTop)) }
+    const entry = this.#entries[this.#layout.rowAt(scrollTop)]
+    return (
+      entry && {
+        key: keyOf(entry),
+        offset: scrollTop - this.#layout.reportTop(this.#layout.rowAt(scrollTop))
+      }
+    )
   }
 
   #returnTo({ key, offset }: { key: string; offset: number }): void {
     const index = this.#indexOf(key)
-    if (index !== -1) this.#scroller.scrollTop = this.#reportTop(index) + offset
-  }
-
-  #reportTop(index: number): number {
-    return (this.#tops[index] as number) + (this.#ofDay[index] ? DAY_PX : 0)
+    if (index !== -1) this.#scroller.scrollTop = this.#layout.reportTop(index) + offset
   }
 
   #indexOf(key: string): number {
     return this.#entries.findIndex((entry) => keyOf(entry) === key)
   }
 
-  /** The row at a height. */
-  #rowAt(y: number): number {
-    let [low, high] = [0, this.#entries.length]
-    while (low < high - 1) {
-      const middle = (low + high) >> 1
-      if ((this.#tops[middle] as number) <= y) low = middle
-      else high = middle
-    }
-    return low
-  }
-
   #draw(): void {
     const { scrollTop, clientHeight } = this.#scroller
     const count = this.#entries.length
-    const from = Math.max(0, this.#rowAt(scrollTop) - SPARE_ROWS)
-    const to = Math.min(count, this.#rowAt(scrollTop + clientHeight) + 1 + SPARE_ROWS)
+    const from = Math.max(0, this.#layout.rowAt(scrollTop) - SPARE_ROWS)
+    const to = Math.min(count, this.#layout.rowAt(scrollTop + clientHeight) + 1 + SPARE_ROWS)
     const shown = new Map<string, Row>()
     for (let index = from; index < to; index++) this.#place(index, shown)
     this.#keepFocused(shown)
@@ -119,7 +88,7 @@ export class List {
     this.#shown = shown
     this.#arrange()
     this.#markActive()
-    const top = this.#entries[this.#rowAt(scrollTop)]
+    const top = this.#entries[this.#layout.rowAt(scrollTop)]
     setText(this.#day, top && scrollTop > 0 ? dayInWords(top.date.slice(0, 10)) : '')
     this.#day.hidden = !top || scrollTop <= 0
   }
@@ -129,8 +98,8 @@ export class List {
     const key = keyOf(entry)
     const known = this.#shown.get(key)
     const row = known && isSame(known.entry, entry) ? known : makeRow(entry, this.#linkOf(entry))
-    const ofDay = this.#ofDay[index] as number
-    row.update({ index, count: this.#entries.length, top: this.#tops[index] as number, ofDay })
+    const ofDay = this.#layout.ofDay(index)
+    row.update({ index, count: this.#entries.length, top: this.#layout.top(index), ofDay })
     row.element.classList.toggle('fresh', this.#fresh.has(key))
     if (known && known !== row) this.#replace(known, row)
     shown.set(key, row)
@@ -170,7 +139,7 @@ export class List {
   #markActive(): void {
     const { scrollTop } = this.#scroller
     const isThere = this.#active !== undefined && this.#shown.has(this.#active)
-    const first = this.#entries[Math.min(this.#rowAt(scrollTop + 1), this.#entries.length - 1)]
+    const first = this.#entries[Math.min(this.#layout.rowAt(scrollTop + 1), this.#entries.length - 1)]
     const active = isThere ? this.#active : first && keyOf(first)
     for (const [key, { title }] of this.#shown) title.tabIndex = key === active ? 0 : -1
   }
@@ -209,9 +178,10 @@ export class List {
   #focus(index: number): void {
     const entry = this.#entries[index]
     if (!entry) return
-    const [top, bottom] = [this.#tops[index] as number, this.#tops[index + 1] as number]
+    const [top, bottom] = [this.#layout.top(index), this.#layout.top(index + 1)]
     const { scrollTop, clientHeight } = this.#scroller
-    if (top - DAY_PX < scrollTop) this.#scroller.scrollTop = top - (this.#ofDay[index] ? 0 : DAY_PX)
+    if (top - DAY_PX < scrollTop)
+      this.#scroller.scrollTop = top - (this.#layout.ofDay(index) > 0 ? 0 : DAY_PX)
     else if (bottom > scrollTop + clientHeight) this.#scroller.scrollTop = bottom - clientHeight
     this.#active = keyOf(entry)
     this.#draw()

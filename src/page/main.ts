@@ -1,10 +1,11 @@
-import { type Entry, type Followed, ReportsIndexClient, ReportsIndexError } from '../client/index.js'
+import { type Entry, type Followed, ReportsIndexClient } from '../client/index.js'
 import { reportLink } from '../services/report-link.js'
 import { Chart } from './chart.js'
 import { Choices } from './choices.js'
 import { byId, setText } from './dom.js'
 import { type Filters, filtersIn, filtersSet, NO_FILTERS, queryOf } from './filters.js'
 import { List } from './list.js'
+import { Live } from './live.js'
 import { State } from './notices.js'
 import { Rebuilder } from './rebuild.js'
 import { keyOf } from './rows.js'
@@ -23,9 +24,6 @@ export interface PageSettings {
 const FIRST = 300
 /** How the service is, is asked so often, in milliseconds. */
 const HEALTH_MS = 10_000
-/** A tab that is not seen for so long lets its connection go, in milliseconds: a browser has few for one host. */
-const UNSEEN_MS = 15_000
-
 const settings: PageSettings = JSON.parse(
   document.querySelector<HTMLMetaElement>('meta[name=reports-index]')?.content || '{}'
 )
@@ -171,38 +169,14 @@ async function begin(): Promise<void> {
   show(true)
 }
 
-/** Follows the listing as long as the page is seen. */
-async function follow(signal: AbortSignal): Promise<void> {
-  try {
-    for await (const followed of client.follow({ signal, ...(known && { known }) })) take(followed)
-  } catch (error) {
-    if (signal.aborted) return
-    const reason = error instanceof ReportsIndexError ? error.message : String(error)
-    state.working(`The listing is not followed any more: ${reason}. Load this page again.`)
-  }
-}
-
-let following: AbortController | undefined
-let leaving: number | undefined
-
-function seen(): void {
-  clearTimeout(leaving)
-  if (document.hidden) {
-    leaving = setTimeout(() => {
-      following?.abort()
-      following = undefined
-    }, UNSEEN_MS)
-    return
-  }
-  void hear()
-  if (following) return
-  following = new AbortController()
-  void follow(following.signal)
-}
-
-document.addEventListener('visibilitychange', seen)
+const live = new Live(client, {
+  known: () => known,
+  take,
+  seen: () => void hear(),
+  ended: (reason) => state.working(`The listing is not followed any more: ${reason}. Load this page again.`)
+})
 setInterval(() => {
   if (!document.hidden) void hear()
 }, HEALTH_MS)
 begin().catch(() => {}) // who follows asks again
-seen()
+live.begin()

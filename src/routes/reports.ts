@@ -17,7 +17,7 @@ import '../services/decorators.js'
 const Bytes = Type.Unsafe<Buffer>({ type: 'string', contentMediaType: 'application/octet-stream' })
 const sent = {
   ETag: Type.String({
-    description: 'Of this state of the file; weak while it is new',
+    description: 'Of this state of the file; weak where it is large and new',
     examples: ['"8a1f…"']
   }),
   'Last-Modified': Type.String({ examples: ['Tue, 09 Jun 2026 13:41:56 GMT'] }),
@@ -133,7 +133,8 @@ async function answer(
     file.close()
     return await reply.headers(headers).type('text/html; charset=utf-8').send(page)
   }
-  const part = partOf(asked, file.size, validators)
+  // Of a part only GET knows.
+  const part = request.method === 'HEAD' ? undefined : partOf(asked, file.size, validators)
   if (part === 'unsatisfiable') {
     reply.header('content-range', `bytes */${file.size}`)
     throw new RangeNotSatisfiable(file.size)
@@ -152,8 +153,9 @@ async function answer(
   return await reply.send(stream)
 }
 
-function validatorsOf({ state, isSettled, mtimeMs }: ReportFile, isPage: boolean): Validators {
-  return { etag: `${isSettled ? '' : 'W/'}"${state}${isPage ? `-page${PAGE_VERSION}` : ''}"`, mtimeMs }
+function validatorsOf({ state, isExact, isSettled, mtimeMs }: ReportFile, isPage: boolean): Validators {
+  const etag = `${isExact ? '' : 'W/'}"${state}${isPage ? `-page${PAGE_VERSION}` : ''}"`
+  return { etag, isSettled, mtimeMs }
 }
 
 function headersOf({ etag, mtimeMs }: Validators, isPage: boolean, nowMs: number): Record<string, string> {

@@ -32,8 +32,17 @@ const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_N
 
 const open = promisify(fs.open)
 const fstat = promisify(fs.fstat)
+const lstat = promisify(fs.lstat)
 const read = promisify(fs.read)
 const close = promisify(fs.close)
+
+/** Linux: takes a place in the tree without opening what stands there. */
+const PLACE = 0o10000000 | fs.constants.O_NOFOLLOW
+
+/** So large a report is read whole while it is new, in bytes: then its tag names its bytes. */
+const MOST_HASHED = 1 << 22
+/** What could not be closed is tried again so often, in milliseconds. */
+const CLOSE_AGAIN_MS = 500
 
 interface Held {
   fd: number
@@ -45,6 +54,8 @@ export class ReportFiles {
   readonly #options: ReportFilesOptions
   readonly #gates: Map<string, Gate>
   readonly #held = new Map<number, Held>()
+  /** What is to be closed as soon as its base answers. */
+  #unclosed: Held[] = []
   #handles = 0
 
   constructor(options: ReportFilesOptions) {
@@ -80,7 +91,35 @@ export class ReportFiles {
   close(handle: number): void {
     const held = this.#held.get(handle)
     this.#held.delete(handle)
-    if (held) void this.#try(held.base, (calls) => calls(() => close(held.fd)).then(() => ({ type: 'gone' })))
+    if (held) this.#close(held)
+  }
+
+  #close(held: Held): void {
+    const gate = this.#gates.get(held.base) as Gate
+    let isBegun = false
+    const begin = () => {
+      isBegun = true
+      return close(held.fd)
+    }
+    gate
+      .watch(CALLS_AT_ONCE, (calls) => calls(begin))
+      .catch(() => {
+        if (!isBegun) this.#closeLater(held)
+      })
+  }
+
+  // Else it would be held for good, and its mount could not be taken away.
+  #closeLater(held: Held): void {
+    this.#unclosed.push(held)
+    if (this.#unclosed.length > 1) return
+    const timer = setInterval(() => {
+      const isAnswering = ({ base }: Held) => this.#gates.get(base)?.silentSince === undefined
+      const now = this.#unclosed.filter(isAnswering)
+      this.#unclosed = this.#unclosed.filter((each) => !isAnswering(each))
+      if (this.#unclosed.length === 0) clearInterval(timer)
+      for (const each of now) this.#close(each)
+    }, CLOSE_AGAIN_MS)
+    timer.unref()
   }
 
   async #take(
@@ -90,28 +129,41 @@ export class ReportFiles {
     path: string,
     calls: Calls
   ): Promise<OpenReport | undefined> {
-    const fd = await calls(() => open(path, FLAGS))
+    const fd = await this.#openFile(path, calls)
     try {
       const stat = await calls(() => fstat(fd, { bigint: true }))
-      if (!stat.isFile()) throw Object.assign(new Error('no file'), { code: 'ENOENT', syscall: 'open' })
       const mount = mountOf(top, this.#options.mounts())
       const trust = trustIn(mount?.type, isDisk(mount), this.#options.now())
       const { mtimeNs, ctimeNs, ino } = stat
       const facts = { isFile: true, size: Number(stat.size), mtimeNs, ctimeNs, ino }
+      const isSettled = !trust.isFresh(facts)
+      const isHashed = !isSettled && facts.size <= MOST_HASHED
+      const state = isHashed
+        ? digestOf(await calls(() => readAt(fd, 0, facts.size)))
+        : digestOf(Object.values(trust.stamp(facts)).join(' '))
       const isUtf8 = formatOf(rel) === 'pdf' || (await this.#isUtf8(fd, facts.size, calls))
       const handle = ++this.#handles
       this.#held.set(handle, { fd, base })
-      return {
-        handle,
-        size: facts.size,
-        mtimeMs: Number(stat.mtimeMs),
-        state: digestOf(Object.values(trust.stamp(facts))),
-        isSettled: !trust.isFresh(facts),
-        isUtf8
-      }
+      const mtimeMs = Number(stat.mtimeMs)
+      return { handle, size: facts.size, mtimeMs, state, isExact: isSettled || isHashed, isSettled, isUtf8 }
     } catch (error) {
-      void calls(() => close(fd)).catch(() => {})
+      this.#close({ fd, base })
       throw error
+    }
+  }
+
+  /** Opens a regular file, and nothing else: a FIFO would let its writer go on. */
+  async #openFile(path: string, calls: Calls): Promise<number> {
+    if (process.platform !== 'linux') {
+      checkKind(await calls(() => lstat(path)))
+      return await calls(() => open(path, FLAGS))
+    }
+    const place = await calls(() => open(path, PLACE))
+    try {
+      checkKind(await calls(() => fstat(place)))
+      return await calls(() => open(`/proc/self/fd/${place}`, FLAGS & ~fs.constants.O_NOFOLLOW))
+    } finally {
+      fs.closeSync(place) // what was never opened asks no file system when it is let go
     }
   }
 
@@ -144,6 +196,11 @@ async function readAt(fd: number, from: number, length: number): Promise<Buffer>
   return bytes.subarray(0, filled)
 }
 
-function digestOf(numbers: readonly number[]): string {
-  return createHash('sha256').update(numbers.join(' ')).digest('hex').slice(0, 32)
+/** @throws as where there is nothing, for what is no regular file */
+function checkKind(stat: { isFile(): boolean }): void {
+  if (!stat.isFile()) throw Object.assign(new Error('no regular file'), { code: 'ENOENT', syscall: 'open' })
+}
+
+function digestOf(what: string | Buffer): string {
+  return createHash('sha256').update(what).digest('hex').slice(0, 32)
 }

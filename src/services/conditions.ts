@@ -1,4 +1,3 @@
-import parseRange from 'range-parser'
 import { namesEtag } from './etag.js'
 
 /** The headers of a request that make its answer depend on the state of what is asked for. */
@@ -13,14 +12,19 @@ export interface Conditions {
 
 /** What tells one state of a file from another. */
 export interface Validators {
-  /** With its quotes; weak where the file was written so lately that the tag may not tell two states apart. */
+  /** With its quotes; weak where it may not tell two states apart. */
   etag: string
+  /** Whether the file was written so long ago that its time tells two states apart. */
+  isSettled: boolean
   /** Milliseconds since 1970. */
   mtimeMs: number
 }
 
 /** What a request is answered with by its preconditions (RFC 9110, 13.2.2). */
-export function verdictOn(asked: Conditions, { etag, mtimeMs }: Validators): 'send' | 'same' | 'failed' {
+export function verdictOn(
+  asked: Conditions,
+  { etag, isSettled, mtimeMs }: Validators
+): 'send' | 'same' | 'failed' {
   const isWeak = etag.startsWith('W/')
   const strong = etag.replace('W/', '')
   const seconds = Math.floor(mtimeMs / 1000) * 1000
@@ -32,7 +36,7 @@ export function verdictOn(asked: Conditions, { etag, mtimeMs }: Validators): 'se
   } else if (unmodified !== undefined && seconds > unmodified) return 'failed'
   if (noneMatch !== undefined) return namesEtag(noneMatch, strong) ? 'same' : 'send'
   // Two states can share a second.
-  return modified !== undefined && !isWeak && seconds <= modified ? 'same' : 'send'
+  return modified !== undefined && isSettled && seconds <= modified ? 'same' : 'send'
 }
 
 /** A part of a file: from `start` up to `end`, in bytes. */
@@ -48,32 +52,39 @@ export interface Part {
 export function partOf(
   asked: Conditions,
   size: number,
-  { etag, mtimeMs }: Validators
+  validators: Validators
 ): Part | 'unsatisfiable' | undefined {
   const { range, 'if-range': condition } = asked
-  if (range === undefined || !isSame(condition, etag, mtimeMs)) return undefined
-  const parts = parseRange(size, range)
-  if (parts === -1) return 'unsatisfiable'
-  if (parts === -2 || parts.type !== 'bytes' || parts.length !== 1) return undefined
-  const [{ start, end }] = parts as unknown as [Part]
-  return { start, end: end + 1 }
+  const [, first = '', last = ''] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(range ?? '') ?? []
+  if (first + last === '' || !isSame(condition, validators)) return undefined
+  const part =
+    first === ''
+      ? { start: Math.max(0, size - Number(last)), end: size }
+      : { start: Number(first), end: last === '' ? size : Math.min(size, Number(last) + 1) }
+  if (last !== '' && first !== '' && Number(last) < Number(first)) return undefined
+  return part.start < part.end ? part : 'unsatisfiable'
 }
 
 /** A tag has to be strong here, and a date exact. */
-function isSame(condition: string | string[] | undefined, etag: string, mtimeMs: number): boolean {
+function isSame(condition: string | string[] | undefined, { etag, isSettled, mtimeMs }: Validators): boolean {
   if (condition === undefined) return true
   const said = String(condition).trim()
-  if (etag.startsWith('W/')) return false
-  return said === etag || dateIn(said) === Math.floor(mtimeMs / 1000) * 1000
+  if (said.startsWith('"')) return said === etag
+  return isSettled && dateIn(said) === Math.floor(mtimeMs / 1000) * 1000
 }
 
 function strongTags(list: string): string[] {
   return [...list.matchAll(/(?:^|[\s,])("[^"]*")/g)].map(([, tag]) => tag as string)
 }
 
-/** Milliseconds since 1970; undefined where a header is no date of HTTP. */
+/** Milliseconds since 1970; undefined where a header is no date of HTTP, in any of its three forms. */
 function dateIn(text: string | undefined): number | undefined {
-  if (text === undefined || !/^[A-Z][a-z]{2},? .*\d{4}/.test(text)) return undefined
-  const ms = Date.parse(text)
+  if (text === undefined || !DATE.test(text)) return undefined
+  const ms = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`)
   return Number.isNaN(ms) ? undefined : ms
 }
+
+const TIME = '\\d\\d:\\d\\d:\\d\\d'
+const DATE = new RegExp(
+  `^(?:\\w{3}, \\d\\d \\w{3} \\d{4} ${TIME} GMT|\\w{6,9}, \\d\\d-\\w{3}-\\d\\d ${TIME} GMT|\\w{3} \\w{3} [ \\d]\\d ${TIME} \\d{4})$`
+)

@@ -36,6 +36,7 @@ export function entryBytes(body: Buffer, start: number, end: number): Buffer {
 
 const NAME_KEYS = ['{"base":"', '","rel":"'].map((key) => Buffer.from(key)) as [Buffer, Buffer]
 const QUOTE = 0x22
+const OPEN = 0x7b
 const BACKSLASH = 0x5c
 
 /** Base and rel of the entry whose line begins at `start`; without parsing it where they stand first and plain. */
@@ -47,10 +48,25 @@ export function nameIn(body: Buffer, start: number): Pick<Entry, 'base' | 'rel'>
   return JSON.parse(entryBytes(body, start, lineEnd(body, start)).toString('utf8'))
 }
 
-/** The entry of a report, as it stands in a listing of our own layout; undefined where it is not listed. */
+/** The entry of a report; undefined where it is not listed. */
 export function findEntry(body: Buffer, { base, rel }: Pick<Entry, 'base' | 'rel'>): Entry | undefined {
-  const start = body.indexOf(`\n${JSON.stringify({ base, rel }).slice(0, -1)},`) + 1
+  const own = body.indexOf(`\n${JSON.stringify({ base, rel }).slice(0, -1)},`) + 1
+  const start = own > 0 || isOwnLayout(body) ? own : lineOf(body, base, rel)
   return start === 0 ? undefined : parseEntry(entryBytes(body, start, lineEnd(body, start)).toString('utf8'))
+}
+
+function isOwnLayout(body: Buffer): boolean {
+  const line = body.toString('latin1', firstLine(body), lineEnd(body, firstLine(body)))
+  return /^(?:\{"base":"[^"]*","rel":"|\])/.test(line)
+}
+
+/** Where the line of a report begins in the listing of another program; 0 where there is none. */
+function lineOf(body: Buffer, base: string, rel: string): number {
+  for (let start = firstLine(body); body[start] === OPEN; start = lineEnd(body, start)) {
+    const name = nameIn(body, start)
+    if (name.base === base && name.rel === rel) return start
+  }
+  return 0
 }
 
 /** The text behind a key, where nothing in it is escaped, and where it ends. */

@@ -1,5 +1,5 @@
+import GithubSlugger from 'github-slugger'
 import MarkdownIt from 'markdown-it'
-import anchor from 'markdown-it-anchor'
 import sanitize from 'sanitize-html'
 import type { Entry } from '../schemas/entry.js'
 import { decodeText } from './decode.js'
@@ -15,7 +15,22 @@ export interface MarkdownReport {
   cut: boolean
 }
 
-const markdown = new MarkdownIt({ html: true, linkify: true }).use(anchor, { tabIndex: false })
+const markdown = new MarkdownIt({ html: true, linkify: true }).use((it) => {
+  it.core.ruler.push('names', ({ tokens }) => {
+    const slugger = new GithubSlugger()
+    for (const [i, token] of tokens.entries())
+      if (token.type === 'heading_open') token.attrSet('id', slugger.slug(textIn(tokens[i + 1])))
+  })
+})
+
+/** What a heading says, its markup left off. */
+function textIn(inline: { children: { type: string; content: string }[] | null } | undefined): string {
+  const parts = inline?.children?.filter(({ type }) => type === 'text' || type === 'code_inline') ?? []
+  return parts.map(({ content }) => content).join('')
+}
+
+/** A page that would be larger is not made, in characters: references can make much of little. */
+const MOST_PAGE = 1 << 23
 
 /** What may stand in the page; all else is taken out, and with scripts, styles and forms what they hold. */
 const ALLOWED: sanitize.IOptions = {
@@ -51,7 +66,9 @@ const ALLOWED: sanitize.IOptions = {
 export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
   const text = decodeText({ bytes, cut })
   const body = text.slice(splitFrontMatter(text).body)
-  const content = sanitize(markdown.render(body), ALLOWED)
+  const rendered = markdown.render(body)
+  if (rendered.length > MOST_PAGE) throw new Error('the page would be too large')
+  const content = sanitize(rendered, ALLOWED)
   const { base, rel, title, date } = entry
   const home = '../'.repeat(rel.split('/').length + 1)
   const note = cut ? '<p class="note">The report is long: this is its beginning.</p>' : ''

@@ -13,8 +13,10 @@ export interface OpenReport {
   size: number
   /** Milliseconds since 1970. */
   mtimeMs: number
-  /** Names this state of the file: another for other bytes, unless it is not settled. */
+  /** Names this state of the file. */
   state: string
+  /** Whether other bytes have another name. */
+  isExact: boolean
   /** Whether it was written so long ago that it can not be written again in the same tick of its clock, unseen. */
   isSettled: boolean
   /** Whether what it begins with is UTF-8. */

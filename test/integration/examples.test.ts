@@ -8,7 +8,7 @@ import { brotliDecompressSync } from 'node:zlib'
 import t, { type Test } from 'tap'
 import { parse } from 'yaml'
 import { readSettings, settingNames, type Texts, wordsOf } from '../../src/services/settings.js'
-import { packageRoot } from '../../src/wiring.js'
+import { packageRoot } from '../../src/surroundings.js'
 import { CLI, plant, type Ran, Service, scratch, until } from '../support.js'
 
 const EXAMPLES = join(packageRoot, 'examples')

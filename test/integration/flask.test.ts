@@ -4,7 +4,7 @@ import http from 'node:http'
 import net from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { packageRoot } from '../../src/wiring.js'
+import { packageRoot } from '../../src/surroundings.js'
 import { plant, run, Service, scratch, until } from '../support.js'
 
 const EXAMPLE = join(packageRoot, 'examples/flask-dashboard')

@@ -446,3 +446,38 @@ t.test(
     t.ok([503, 0].includes(await waiting))
   }
 )
+
+t.test('what hung while a report was read is closed when the mount answers again', { skip }, async (t) => {
+  const { folder, mount, args } = await stage(t)
+  fs.writeFileSync(join(folder, 'remote/0/big.txt'), 'x'.repeat(20_000_000))
+  const service = await Service.start([...args, '--serve-reports'])
+  t.teardown(() => service.stop('SIGKILL'))
+  await service.rebuild()
+  const opener = () =>
+    execFileSync('pgrep', ['-P', String(service.child.pid), '-f', 'opener-main'])
+      .toString()
+      .trim()
+  const held = () => {
+    const fds = `/proc/${opener()}/fd`
+    return fs.readdirSync(fds).filter((fd) => linkOf(`${fds}/${fd}`).startsWith(mount.point)).length
+  }
+  const given = Array.from({ length: 6 }, () => new AbortController())
+  await Promise.all(given.map(({ signal }) => fetch(`${service.url}/reports/far/0/big.txt`, { signal })))
+  t.equal(held(), 6)
+  mount.freeze()
+  const waiting = await Promise.all(
+    Array.from({ length: 10 }, (_, i) => fetch(`${service.url}/reports/far/1/${1 + 6 * i}.md`))
+  )
+  t.ok(waiting.every(({ status }) => status === 503))
+  for (const controller of given) controller.abort()
+  mount.thaw()
+  await until(() => held() === 0)
+})
+
+function linkOf(path: string): string {
+  try {
+    return fs.readlinkSync(path)
+  } catch {
+    return ''
+  }
+}

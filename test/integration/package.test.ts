@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { promisify } from 'node:util'
 import t from 'tap'
-import { packageRoot } from '../../src/wiring.js'
+import { packageRoot } from '../../src/surroundings.js'
 import { plant, scratch } from '../support.js'
 
 const execute = promisify(execFile)

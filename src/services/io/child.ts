@@ -29,6 +29,8 @@ export interface ChildOptions<T extends Talk> {
   threads: number
   /** It may owe an answer and give no sign for so long, in milliseconds. */
   silenceMs: number
+  /** Memory for what it makes, in MiB; absent: as much as the system gives. */
+  mostMemory?: number
   /** Takes what it says unasked. */
   hear(word: T['said']): void
 }
@@ -62,7 +64,7 @@ export class Child<T extends Talk> {
     this.#process = fork(fileURLToPath(options.main), [], {
       // libuv reads the size of its thread pool when a process begins, so it is set here.
       env: { ...process.env, UV_THREADPOOL_SIZE: String(options.threads) },
-      execArgv: [],
+      execArgv: options.mostMemory === undefined ? [] : [`--max-old-space-size=${options.mostMemory}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'inherit', 'ipc']
     })

@@ -16,45 +16,58 @@ export interface ReportOpenerOptions {
 const SPARE_THREADS = 2
 /** It gives a sign whatever its bases do; milliseconds. */
 const SILENCE_MS = 10_000
-/** So many requests wait for one base: one that hangs costs no more. */
+/** So many reports of one base are open or asked for at once. */
+const MOST_OPEN = 500
+/** A base that owes an answer for so long is late, in milliseconds; then so many may wait for it: one that hangs costs no more. */
+const LATE_MS = 1000
 const MOST_WAITING = 32
-/** So many reports are open at once. */
-const MOST_OPEN = 256
 /** So much is read at once, in bytes. */
 const PART_BYTES = 1 << 18
+
+/** What is asked of one base. */
+interface Traffic {
+  /** Requests that wait for an answer, the oldest first. */
+  waiting: Set<{ since: number }>
+  open: number
+}
+
+/** @throws Busy */
+function checkRoom(base: string, { waiting, open }: Traffic): void {
+  const [oldest] = waiting
+  const isLate = oldest !== undefined && performance.now() - oldest.since > LATE_MS
+  if (waiting.size >= (isLate ? MOST_WAITING : MOST_OPEN) || open + waiting.size >= MOST_OPEN)
+    throw new Busy(`${waiting.size} requests for reports of the base ${base}, and ${open} open ones`)
+}
 
 /** The process that opens reports, seen from its parent; started when the first one is asked for. */
 export class ReportOpener {
   readonly #options: ReportOpenerOptions
-  readonly #waiting = new Map<string, number>()
+  readonly #traffic: Map<string, Traffic>
   #child: Child<OpenerTalk> | undefined
-  #open = 0
   readonly #over = new AbortController()
 
   constructor(options: ReportOpenerOptions) {
     this.#options = options
+    this.#traffic = new Map(options.settings.bases.map(({ name }) => [name, { waiting: new Set(), open: 0 }]))
   }
 
   /** @throws ReportGone, ReportUnreadable, BaseSilent, Busy, Stopping */
   async open(base: string, rel: string): Promise<ReportFile> {
     if (this.#over.signal.aborted) throw new Stopping()
-    const waiting = this.#waiting.get(base) ?? 0
-    if (waiting >= MOST_WAITING || this.#open >= MOST_OPEN)
-      throw new Busy(`${waiting} requests for reports of the base ${base}, ${this.#open} open reports`)
-    this.#waiting.set(base, waiting + 1)
-    this.#open++
+    const traffic = this.#traffic.get(base)
+    if (!traffic) throw new ReportGone(rel, base)
+    checkRoom(base, traffic)
+    const wait = { since: performance.now() }
+    traffic.waiting.add(wait)
     try {
       const child = this.#running()
       const asked = child.ask({ type: 'open', base, rel })
       const answer = await this.#inTime(base, asked, (late) => {
         if (late.type === 'opened') child.tell({ type: 'close', handle: late.report.handle })
       })
-      return this.#fileOf(base, rel, child, answer)
-    } catch (error) {
-      this.#open--
-      throw error
+      return this.#fileOf(base, rel, child, answer, traffic)
     } finally {
-      this.#waiting.set(base, (this.#waiting.get(base) ?? 1) - 1)
+      traffic.waiting.delete(wait)
     }
   }
 
@@ -82,14 +95,21 @@ export class ReportOpener {
     return this.#child
   }
 
-  #fileOf(base: string, rel: string, child: Child<OpenerTalk>, answer: OpenerAnswer): ReportFile {
+  #fileOf(
+    base: string,
+    rel: string,
+    child: Child<OpenerTalk>,
+    answer: OpenerAnswer,
+    traffic: Traffic
+  ): ReportFile {
     if (answer.type !== 'opened') throw problemOf(base, rel, answer)
     const { report } = answer
     let isOpen = true
+    traffic.open++
     const close = () => {
       if (!isOpen) return
       isOpen = false
-      this.#open--
+      traffic.open--
       child.tell({ type: 'close', handle: report.handle })
     }
     const readPart = async (from: number, length: number): Promise<Buffer> => {
