@@ -4,7 +4,7 @@ import { numbered } from './words.js'
 interface Choice {
   element: HTMLLabelElement
   box: HTMLInputElement
-  count: HTMLOutputElement
+  count: HTMLElement
 }
 
 /** So many choices are offered; what is chosen is always among them. */
@@ -57,7 +57,7 @@ export class Choices {
   #make(name: string): Choice {
     const box = make('input')
     box.type = 'checkbox'
-    const count = make('output')
+    const count = make('b')
     const text = make('span', '', make('bdi', '', name))
     text.title = name
     const element = make('label', '', box, text, count)

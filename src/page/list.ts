@@ -1,6 +1,7 @@
 import type { Entry } from '../schemas/entry.js'
 import { byId, make, setText } from './dom.js'
 import { Layout } from './layout.js'
+import { stayingNear } from './place.js'
 import { DAY_PX, keyOf, makeRow, REPORT_PX, type Row } from './rows.js'
 import { dayInWords } from './words.js'
 
@@ -38,38 +39,33 @@ export class List {
    * @param fresh keys of reports that were not there before
    */
   show(entries: readonly Entry[], isOther: boolean, fresh: ReadonlySet<string>): void {
-    const anchor = isOther || this.#scroller.scrollTop === 0 ? undefined : this.#anchor()
+    const [before, layout, { scrollTop }] = [this.#entries, this.#layout, this.#scroller]
+    const focused = isOther ? -1 : this.#focusedRow()
     this.#entries = entries
     this.#fresh = new Set(fresh)
     this.#layout = new Layout(entries)
     this.#rows.style.height = `${this.#layout.height}px`
+    const stays =
+      isOther || scrollTop === 0 ? undefined : stayingNear(before, layout.rowAt(scrollTop), entries)
     if (isOther) this.#scroller.scrollTop = 0
-    else if (anchor) this.#returnTo(anchor)
-    byId('nothing', HTMLElement).hidden = entries.length > 0
+    else if (stays)
+      this.#scroller.scrollTop =
+        scrollTop + this.#layout.reportTop(stays.after) - layout.reportTop(stays.before)
     this.#draw()
+    if (focused !== -1 && this.#focusedRow() === -1)
+      this.#focus(stayingNear(before, focused, entries)?.after ?? 0)
+  }
+
+  /** The row of the report that has the focus; -1 where none has. */
+  #focusedRow(): number {
+    const has = [...this.#shown].find(([, { title }]) => title === document.activeElement)
+    return has ? this.#indexOf(has[0]) : -1
   }
 
   /** Moves the focus to the first report. */
   enter(): void {
     const first = this.#active === undefined ? 0 : this.#indexOf(this.#active)
     this.#focus(Math.max(0, first))
-  }
-
-  /** The row that is seen first, and how far it is scrolled off. */
-  #anchor(): { key: string; offset: number } | undefined {
-    const { scrollTop } = this.#scroller
-    const entry = this.#entries[this.#layout.rowAt(scrollTop)]
-    return (
-      entry && {
-        key: keyOf(entry),
-        offset: scrollTop - this.#layout.reportTop(this.#layout.rowAt(scrollTop))
-      }
-    )
-  }
-
-  #returnTo({ key, offset }: { key: string; offset: number }): void {
-    const index = this.#indexOf(key)
-    if (index !== -1) this.#scroller.scrollTop = this.#layout.reportTop(index) + offset
   }
 
   #indexOf(key: string): number {

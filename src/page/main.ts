@@ -41,7 +41,7 @@ const chart = new Chart((days) => choose(days))
 const bases = new Choices('bases', (base) => choose({ base }))
 const types = new Choices('types', (type) => choose({ type }))
 const state = new State()
-const rebuilder = new Rebuilder(baseUrl, state)
+const rebuilder = new Rebuilder(baseUrl)
 const search = byId('q', HTMLInputElement)
 const from = byId('from', HTMLInputElement)
 const to = byId('to', HTMLInputElement)
@@ -58,6 +58,8 @@ function linkOf(entry: Entry): string | undefined {
 function show(isOther: boolean, fresh: ReadonlySet<string> = new Set()): void {
   const view = viewOf(reports, filters)
   list.show(view.shown, isOther, fresh)
+  byId('nothing', HTMLElement).hidden = view.shown.length > 0 || reports.length === 0
+  byId('none', HTMLElement).hidden = reports.length > 0 || !known
   chart.show(view.days, filters)
   bases.show(view.bases, filters.base)
   types.show(view.types, filters.type)
@@ -81,6 +83,7 @@ function fill(): void {
 }
 
 function choose(change: Partial<Filters>, isTyped = false): void {
+  if (Object.entries(change).every(([name, value]) => filters[name as keyof Filters] === value)) return
   filters = { ...filters, ...change }
   const address = queryOf(filters) || location.pathname
   if (isTyped) history.replaceState(null, '', address)
@@ -95,8 +98,24 @@ function clear(): void {
 }
 
 search.addEventListener('input', () => choose({ q: search.value }, true))
-from.addEventListener('change', () => choose({ from: from.value }))
-to.addEventListener('change', () => choose({ to: to.value }))
+for (const [field, name] of [
+  [from, 'from'],
+  [to, 'to']
+] as const) {
+  // A year is typed digit by digit, and each makes a day: none before the year 1000 is taken for one that is meant yet,
+  // and all of them are one step of the history.
+  let isAgain = false
+  const takeDay = () => {
+    if (filters[name] === field.value) return
+    choose({ [name]: field.value }, isAgain)
+    isAgain = true
+  }
+  field.addEventListener('focus', () => (isAgain = false))
+  field.addEventListener('change', () => {
+    if (field.value === '' || field.value >= '1000') takeDay()
+  })
+  field.addEventListener('blur', takeDay)
+}
 byId('clear', HTMLElement).addEventListener('click', clear)
 byId('clear-too', HTMLElement).addEventListener('click', clear)
 byId('filters', HTMLElement).addEventListener('submit', (event) => event.preventDefault())
@@ -173,7 +192,7 @@ const live = new Live(client, {
   known: () => known,
   take,
   seen: () => void hear(),
-  ended: (reason) => state.working(`The listing is not followed any more: ${reason}. Load this page again.`)
+  ended: (reason) => state.ended(reason)
 })
 setInterval(() => {
   if (!document.hidden) void hear()

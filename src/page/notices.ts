@@ -51,7 +51,7 @@ export class State {
   #health: Health | undefined
   #askedAt = 0
   #lostAt: number | undefined
-  #work: { text: string; done: number | undefined } | undefined
+  #reason: string | undefined
 
   constructor() {
     setInterval(() => this.#tellAge(), 1000)
@@ -70,12 +70,9 @@ export class State {
     this.#draw()
   }
 
-  /**
-   * Tells of work under way, or of how it ended.
-   * @param done from 0 to 1; undefined where it is over, or not known
-   */
-  working(text: string | undefined, done?: number): void {
-    this.#work = text === undefined ? undefined : { text, done }
+  /** Nothing will be told of the listing any more. */
+  ended(reason: string): void {
+    this.#reason = reason
     this.#draw()
   }
 
@@ -88,10 +85,14 @@ export class State {
         text: `gives no answer since ${since}. What you see may be old; it is asked again.`
       })
     }
+    if (this.#reason !== undefined)
+      lines.push({
+        about: 'This page',
+        text: `shows nothing new any more: ${sentence(this.#reason)} Load it again.`
+      })
     const elements = lines.map(({ about, text }) =>
       make('p', '', make('b', '', make('bdi', '', about)), ` ${text}`)
     )
-    if (this.#work) elements.push(make('p', '', this.#work.text, ...this.#bar()))
     const isNews = elements.map((each) => each.textContent).join('\n') !== this.#notices.dataset['told']
     if (isNews) {
       this.#notices.replaceChildren(...elements)
@@ -101,14 +102,6 @@ export class State {
     byId('fresh', HTMLElement).className =
       this.#health || this.#lostAt !== undefined ? (isWell ? 'ok' : 'degraded') : ''
     this.#tellAge()
-  }
-
-  #bar(): Node[] {
-    if (this.#work?.done === undefined) return []
-    const bar = make('progress')
-    bar.value = this.#work.done
-    bar.ariaLabel = 'Progress of the rebuild'
-    return [bar]
   }
 
   #tellAge(): void {

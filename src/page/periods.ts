@@ -7,6 +7,8 @@ export interface Period {
 
 const DAY_MS = 86_400_000
 const MOST_BARS = 90
+/** The first and the last day that a report can have. */
+const [FIRST, LAST] = [numberOf('0001-01-01'), numberOf('9999-12-31')]
 /** What so few reports stand apart by is not shown: one wrong date would squeeze all others into one bar. */
 const APART = 0.005
 
@@ -81,5 +83,5 @@ function numberOf(day: string): number {
 }
 
 function dayOf(number: number): string {
-  return new Date(number * DAY_MS).toISOString().slice(0, 10)
+  return new Date(Math.min(Math.max(number, FIRST), LAST) * DAY_MS).toISOString().slice(0, 10)
 }

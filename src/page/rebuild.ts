@@ -1,6 +1,5 @@
 import { ReportsIndexClient, ReportsIndexError, type Ticket } from '../client/index.js'
-import { byId } from './dom.js'
-import type { State } from './notices.js'
+import { byId, make, setText } from './dom.js'
 import { counted, numbered } from './words.js'
 
 const TOKEN = 'reports-index-token'
@@ -12,13 +11,12 @@ const TOLD_MS = 6000
 export class Rebuilder {
   readonly #button = byId('rebuild', HTMLButtonElement)
   readonly #baseUrl: string
-  readonly #state: State
+  readonly #work = byId('work', HTMLElement)
   #isBusy = false
   #forget: number | undefined
 
-  constructor(baseUrl: string, state: State) {
+  constructor(baseUrl: string) {
     this.#baseUrl = baseUrl
-    this.#state = state
   }
 
   async rebuild(): Promise<void> {
@@ -29,28 +27,34 @@ export class Rebuilder {
       this.#tell('Rebuilding…', 0)
       const ticket = await this.#build()
       if (ticket) this.#tell(outcomeOf(ticket))
-      else this.#state.working(undefined)
+      else this.#work.replaceChildren()
     } catch (error) {
       this.#tell(`The rebuild failed: ${(error as Error).message}.`)
     } finally {
       this.#busy(false)
-      this.#forget = setTimeout(() => this.#state.working(undefined), TOLD_MS)
+      this.#forget = setTimeout(() => this.#work.replaceChildren(), TOLD_MS)
     }
   }
 
   /** @returns undefined where the reader would give no token */
   async #build(): Promise<Ticket | undefined> {
+    let token = sessionStorage.getItem(TOKEN)
     for (;;) {
-      const token = sessionStorage.getItem(TOKEN)
-      const client = new ReportsIndexClient({ baseUrl: this.#baseUrl, ...(token !== null && { token }) })
       try {
+        const client = new ReportsIndexClient({ baseUrl: this.#baseUrl, ...(token !== null && { token }) })
         const { id } = await client.requestRebuild()
+        if (token !== null) sessionStorage.setItem(TOKEN, token)
         return await this.#follow(client, id)
       } catch (error) {
-        if (!(error instanceof ReportsIndexError) || error.status !== 401) throw error
-        const given = await askForToken()
+        // What can not even be sent was no token, either.
+        const isWrong =
+          error instanceof ReportsIndexError &&
+          (error.status === 401 || (token !== null && !isSendable(token)))
+        if (!isWrong) throw error
+        sessionStorage.removeItem(TOKEN)
+        const given = await askForToken(token !== null)
         if (given === undefined) return undefined
-        sessionStorage.setItem(TOKEN, given)
+        token = given
       }
     }
   }
@@ -73,8 +77,11 @@ export class Rebuilder {
     }
   }
 
+  /** @param done from 0 to 1; absent: it is over, and told to those who listen, too */
   #tell(text: string, done?: number): void {
-    this.#state.working(text, done)
+    const bar = done === undefined ? undefined : progressOf(this.#work, done)
+    if (!bar) setText(byId('news', HTMLElement), text)
+    this.#work.replaceChildren(make('p', '', `${text} `, ...(bar ? [bar] : [])))
   }
 
   // A disabled button would lose the focus.
@@ -84,6 +91,14 @@ export class Rebuilder {
   }
 }
 
+/** The bar that is there already, so that it does not jump, or a new one. */
+function progressOf(work: Element, done: number): HTMLProgressElement {
+  const bar = work.querySelector('progress') ?? make('progress')
+  bar.ariaLabel = 'Progress of the rebuild'
+  bar.value = done
+  return bar
+}
+
 function outcomeOf({ result, error }: Ticket): string {
   if (!result) return `The rebuild failed: ${error?.message ?? 'for no known reason'}.`
   const { count, added, updated, removed, warnings, durationMs } = result
@@ -91,10 +106,17 @@ function outcomeOf({ result, error }: Ticket): string {
   return `Rebuilt in ${(durationMs / 1000).toFixed(2)} s: ${counted(count, 'report')}; ${added} added, ${updated} updated, ${removed} removed${warned}.`
 }
 
-function askForToken(): Promise<string | undefined> {
+/** Whether a text can stand in a header. */
+function isSendable(token: string): boolean {
+  return /^[!-~]+$/.test(token)
+}
+
+/** @param isAgain whether one was given that is wrong */
+function askForToken(isAgain: boolean): Promise<string | undefined> {
   const dialog = byId('ask-token', HTMLDialogElement)
   const input = byId('token', HTMLInputElement)
   input.value = ''
+  byId('wrong', HTMLElement).hidden = !isAgain
   dialog.returnValue = ''
   byId('no-token', HTMLElement).addEventListener('click', () => dialog.close(''), { once: true })
   dialog.showModal()

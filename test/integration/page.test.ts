@@ -195,6 +195,64 @@ t.test('a new report appears by itself; place, focus and selection stay', { skip
   t.equal(await titleIn(page, 'More').count(), 0)
 })
 
+t.test(
+  'who reads keeps his place when what he reads moves away, and his focus when it is removed',
+  { skip },
+  async (t) => {
+    const { url, folder, service } = await stage(t)
+    const { page } = await openPage(t, url)
+    await shows(page, '203 reports')
+    await page.evaluate("document.getElementById('reports').scrollTop = 3000")
+    const topTitle = `[...document.querySelectorAll('.title')].map((e) => [e.textContent, e.getBoundingClientRect().top]).filter(([, top]) => top > 190).toSorted((a, b) => a[1] - b[1])`
+    let seen: [string, number][] = []
+    await until(async () => (seen = await page.evaluate<[string, number][]>(topTitle)).length > 5)
+    const name = (title: string) =>
+      Object.keys(FILES).find((rel) => rel.endsWith(`-${title.split(' ')[1]}.md`)) as string
+    const [[first = ''] = [], [second = '', top = 0] = []] = seen
+    plant(folder, { [name(first)]: '---\ndate: 2026-12-31\n---\n# Moved', 'a/2026-12-30-x.md': '# X' })
+    await service.rebuild()
+    await shows(page, '204 reports')
+    const now = await page.evaluate<[string, number][]>(topTitle)
+    const moved = now.find(([title]) => title === second)
+    t.ok(moved && Math.abs(moved[1] - top) < 120, `${second} was at ${top}, and is at ${moved?.[1]}`)
+    await titleIn(page, second).focus()
+    const after = (now[now.findIndex(([title]) => title === second) + 1] as [string, number])[0]
+    fs.rmSync(join(folder, name(second)))
+    await service.rebuild()
+    await shows(page, '203 reports')
+    t.equal(await page.evaluate('document.activeElement.textContent'), after)
+  }
+)
+
+t.test('odd days break neither the chart nor the address', { skip }, async (t) => {
+  const files = {
+    'a/first.md': '---\ndate: 0001-01-01\n---\n',
+    'a/last.md': '---\ndate: 9999-12-31\n---\n',
+    'b/now.md': '---\ndate: 2026-01-01\n---\n'
+  }
+  const { url, service } = await stage(t, files)
+  const { page } = await openPage(t, url)
+  await shows(page, '3 reports')
+  t.strictSame(await page.locator('#first, #last').allTextContents(), ['0001-01-01', '9999-12-31'])
+  const { x = 0, y = 0, width = 0 } = (await page.locator('#chart').boundingBox()) ?? {}
+  for (const at of [2, width - 2]) {
+    await page.mouse.click(x + at, y + 5)
+    await shows(page, '1 of 3 reports')
+    t.equal((await service.get<Listing>(`/reports-index${new URL(page.url()).search}`)).total, 1)
+    await page.getByRole('button', { name: 'Clear all filters' }).first().click()
+  }
+  const length = await page.evaluate<number>('history.length')
+  await page.getByLabel('From', { exact: true }).pressSequentially('01012026')
+  await shows(page, '2 of 3 reports')
+  t.equal(await page.evaluate('history.length'), length + 1, 'typing is one step')
+})
+
+t.test('a service without reports says so', { skip }, async (t) => {
+  const { page } = await openPage(t, (await stage(t, {})).url)
+  await page.getByText('There are no reports yet.').waitFor()
+  t.equal(await page.getByText('No report matches.').isVisible(), false)
+})
+
 t.test('it comes back by itself when the service was away', { skip }, async (t) => {
   const { url, folder, service } = await stage(t)
   const { page } = await openPage(t, url)
@@ -242,12 +300,14 @@ t.test('the button has the reports looked at, and says how that went', { skip },
   const dialog = page.getByRole('dialog')
   await dialog.getByRole('button', { name: 'Cancel' }).click()
   t.equal(await countIn(page), '203 reports')
-  for (const token of ['wrong', 'secret']) {
-    if (token === 'wrong') await page.getByRole('button', { name: 'Rebuild' }).click()
+  await page.getByRole('button', { name: 'Rebuild' }).click()
+  for (const token of ['wrong', 'wröng €', 'secret']) {
+    t.equal(await dialog.getByText('That token was not accepted.').isVisible(), token !== 'wrong', token)
     await dialog.getByLabel('Token').fill(token)
     await page.keyboard.press('Enter')
+    await until(async () => (await page.locator('#token').inputValue()) === '' || token === 'secret')
   }
-  await page.locator('#notices', { hasText: /Rebuilt in [\d.]+ s: 204 reports; 1 added/ }).waitFor()
+  await page.locator('#work', { hasText: /Rebuilt in [\d.]+ s: 204 reports; 1 added/ }).waitFor()
   await shows(page, '204 reports')
 })
 
