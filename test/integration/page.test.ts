@@ -208,7 +208,7 @@ t.test(
     await until(async () => (seen = await page.evaluate<[string, number][]>(topTitle)).length > 5)
     const name = (title: string) =>
       Object.keys(FILES).find((rel) => rel.endsWith(`-${title.split(' ')[1]}.md`)) as string
-    const [[first = ''] = [], [second = '', top = 0] = []] = seen
+    const [[first], [second, top]] = seen as [[string, number], [string, number]]
     plant(folder, { [name(first)]: '---\ndate: 2026-12-31\n---\n# Moved', 'a/2026-12-30-x.md': '# X' })
     await service.rebuild()
     await shows(page, '204 reports')
