@@ -52,12 +52,21 @@ t.test('with a token, rebuilding needs it and reading does not', async (t) => {
 
 t.test('with a token for reading, all that tells of reports needs it', async (t) => {
   const { ask } = await house(t, { token: 'write', readToken: 'read' })
-  for (const url of ['/reports-index', '/rebuild', '/rebuild/x', '/reports-index?q=1']) {
+  for (const url of [
+    '/',
+    '/reports/a/one.md',
+    '/reports-index',
+    '/rebuild',
+    '/rebuild/x',
+    '/reports-index?q=1'
+  ]) {
     t.equal((await ask(url)).statusCode, 401, url)
     t.equal((await ask(url, bearer('write'))).statusCode, 401, `${url}: the other token is another`)
   }
   t.equal((await ask('/reports-index', {}, 'HEAD')).statusCode, 401)
   t.equal((await ask('/reports-index', bearer('read'))).statusCode, 200)
+  t.equal((await ask('/', bearer('read'))).statusCode, 200)
+  t.match((await ask('/metrics', {})).statusCode, 401)
   t.equal((await ask('/reports-index', bearer('read'), 'HEAD')).statusCode, 200)
   t.equal((await ask('/rebuild', bearer('read'))).statusCode, 200)
   t.equal((await ask('/rebuild', bearer('read'), 'POST')).statusCode, 401)
@@ -79,7 +88,7 @@ t.test('every route says who may ask', async (t) => {
 
 t.test('a page that reaches it by another name is refused, whatever it asks', async (t) => {
   const { ask } = await house(t, { allowedHosts: 'reports.example' })
-  for (const url of ['/reports-index', '/health', '/rebuild', '/nowhere']) {
+  for (const url of ['/', '/reports/a/one.md', '/reports-index', '/health', '/rebuild', '/nowhere']) {
     const answer = await ask(url, { host: 'evil.example:3000' })
     t.match(answer.json(), { statusCode: 403, code: 'RI_ERR_UNKNOWN_HOST', message: /evil\.example/ }, url)
   }

@@ -116,6 +116,11 @@ t.test('wrong usage ends with 2 and one line', async (t) => {
     [['--host', '127.0.0.999'], /HOST/],
     [['--include', '*.{md', '--port', '0'], /INCLUDE/],
     [['list', '--from', 'June', ...args], /--from is "June"; allowed: a day/],
+    [['--serve-reports=maybe'], /SERVE_REPORTS \(--serve-reports\) is "maybe"; allowed: true or false/],
+    [['--serve-reports', 'maybe'], /Unexpected argument 'maybe'/],
+    [['--serve-reports', '--serve-reports', 'false', '--port', 'x'], /PORT/],
+    [['--report-url', 'javascript:x'], /REPORT_URL \(--report-url\) is "javascript:x"; allowed: http/],
+    [['verify', '--url', 'x', ...args], /--url is "x"; allowed/],
     [['--port', 'x'], /PORT \(--port\) is "x"; allowed: a whole number/],
     [['--host', '0.0.0.0'], /HOST \(--host\) is "0.0.0.0"; allowed/]
   ]

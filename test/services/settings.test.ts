@@ -15,6 +15,7 @@ t.test('without any setting the samples are served on loopback', async (t) => {
     concurrency: 32,
     timeoutMs: 30_000,
     maxDrop: 0.5,
+    serveReports: true,
     corsOrigins: [],
     allowedHosts: [],
     host: '127.0.0.1',
@@ -52,10 +53,35 @@ t.test('durations, shares, lists', async (t) => {
   t.match(read({ maxDrop: '100%' }), { maxDrop: 1 })
 })
 
+t.test('reports are served where the samples are, or where it is said', async (t) => {
+  t.equal(read({ bases: 'a=/x' }).serveReports, false)
+  t.equal(read({ bases: 'a=/x', serveReports: 'true' }).serveReports, true)
+  t.equal(read({ serveReports: 'false' }).serveReports, false)
+  for (const reportUrl of [
+    'https://mc.example/reports/{base}/{rel}',
+    'http://h:1/{rel}?b={base}#x',
+    '/r/{rel}'
+  ])
+    t.equal(read({ reportUrl }).reportUrl, reportUrl)
+})
+
 t.test('a bad value is named with its setting and what is allowed, in one line', async (t) => {
   const bad: [keyof Texts, ...string[]][] = [
     ['bases', 'x', '=x', 'a=', 'a=/x,a=/y', 'a b=/x', `${'a'.repeat(65)}=/x`, 'a=/x,b', ',', 'a=/x\0'],
     ['manifest', '', '/x/', '.', '..', '/x/..'],
+    ['serveReports', '', 'yes', '1', 'TRUE', ' true'],
+    [
+      'reportUrl',
+      '',
+      'javascript:alert({rel})',
+      '//evil/{rel}',
+      '/\\evil/{rel}',
+      'mc.example/{rel}',
+      'https://mc.example/{base}',
+      'https://mc.example/{rel}/{title}',
+      'https:///{rel}',
+      '/a b/{rel}'
+    ],
     ['refresh', '5', '5 m', '-5m', '5d', 'm', '1.5h', '50ms', '577h', '99999999999h'],
     ['include', '', ' ', ',', ' , '],
     ['concurrency', '0', '-1', '1.5', 'x', '513', ''],
