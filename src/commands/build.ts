@@ -2,9 +2,9 @@ import type { BuildResult } from '../schemas/rebuild.js'
 import { UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
 import type { Settings } from '../services/settings.js'
 import { builderForOne } from '../wiring.js'
+import { printable } from './printable.js'
 import { showProgress } from './progress.js'
 import { onStop } from './signals.js'
-import { printable } from './terminal.js'
 
 export interface BuildFlags {
   full: boolean

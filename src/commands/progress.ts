@@ -1,5 +1,4 @@
 import type { Progress } from '../schemas/rebuild.js'
-import { cutTo } from './terminal.js'
 
 /** A build that takes longer tells how far it has come, off a terminal, so often; milliseconds. */
 const PLAIN_MS = 10_000
@@ -35,7 +34,11 @@ interface Payload {
 }
 
 async function bars(): Promise<ProgressShown> {
-  const { default: cliProgress } = await import('cli-progress')
+  // What measures texts takes longer to load than a small build takes.
+  const [{ default: cliProgress }, { cutTo }] = await Promise.all([
+    import('cli-progress'),
+    import('./terminal.js')
+  ])
   const began = performance.now()
   const shown = new cliProgress.MultiBar(
     {

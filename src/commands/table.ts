@@ -1,5 +1,6 @@
 import type { Entry } from '../schemas/entry.js'
-import { cutTo, padded, paint, printable, widthsOf } from './terminal.js'
+import { printable } from './printable.js'
+import { cutTo, padded, paint, widthsOf } from './terminal.js'
 
 /** An entry as a line for other programs: date, type, base, rel and title, tabs between them. */
 export function lineOf({ date, type, base, rel, title }: Entry): string {

@@ -1,14 +1,6 @@
 import { styleText } from 'node:util'
 import stringWidth from 'string-width'
 
-/** A text safe for a terminal: control characters, and those that turn its direction, shown as `\xNN` or `\u{NNNN}`. */
-export function printable(text: string): string {
-  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (char) => {
-    const code = char.charCodeAt(0).toString(16)
-    return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u{${code}}`
-  })
-}
-
 type Style = Parameters<typeof styleText>[0]
 
 /** Whether standard output shows colours: a terminal that can, and nobody said NO_COLOR. */

@@ -1,5 +1,6 @@
 import type { Difference, Verification } from '../schemas/verify.js'
-import { columns, paint, printable } from './terminal.js'
+import { printable } from './printable.js'
+import { columns, paint } from './terminal.js'
 
 const WARNINGS_SHOWN = 10
 

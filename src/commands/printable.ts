@@ -1,0 +1,7 @@
+/** A text safe for a terminal: control characters, and those that turn its direction, shown as `\xNN` or `\u{NNNN}`. */
+export function printable(text: string): string {
+  return text.replace(/[\p{Cc}\p{Bidi_Control}\u2028\u2029]/gu, (char) => {
+    const code = char.charCodeAt(0).toString(16)
+    return code.length <= 2 ? `\\x${code.padStart(2, '0')}` : `\\u{${code}}`
+  })
+}
