@@ -7,21 +7,27 @@ import { build } from 'esbuild'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const source = join(root, 'src/page')
 
-/** Writes `page.html` into a folder. */
+/**
+ * Writes `page.html` into a folder.
+ * @returns the files that it is made of, from the project's root
+ */
 export async function makePage(folder) {
+  const inputs = []
   const bundled = async (name) => {
-    const { outputFiles } = await build({
+    const { outputFiles, metafile } = await build({
       absWorkingDir: root,
       entryPoints: [join(source, name)],
       bundle: true,
       minify: true,
       write: false,
+      metafile: true,
       format: 'esm',
       target: ['chrome111', 'firefox115', 'safari16.4'],
       charset: 'utf8',
       legalComments: 'none',
       logLevel: 'warning'
     })
+    inputs.push(...Object.keys(metafile.inputs))
     return outputFiles[0].text.trim()
   }
   const parts = { style: await bundled('page.css'), 'script type="module"': await bundled('main.ts') }
@@ -32,6 +38,7 @@ export async function makePage(folder) {
   }
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'page.html'), page)
+  return inputs
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await makePage(process.argv[2])

@@ -25,6 +25,7 @@ type Values = Record<string, string | boolean | (string | boolean)[] | undefined
 class UsageError extends Error {}
 
 async function dispatch(args: string[]): Promise<number | undefined> {
+  if (args[0] === 'help') return await dispatch([...args.slice(1), '--help'])
   const [first = 'serve'] = args
   const named = !first.startsWith('-')
   if (named && !Object.hasOwn(OWN_FLAGS, first)) {

@@ -39,7 +39,7 @@ const COMMANDS: Record<string, Command> = {
   list: {
     usage: 'list [--json]',
     words: 'the listing from the manifest: a table on a terminal, lines with tabs elsewhere',
-    flags: [['--json', 'as the service answers it'], ...FILTERS],
+    flags: [['--json', 'for programs: one object'], ...FILTERS],
     examples: ['reports-index list --type audit --from 2026-06-01', 'reports-index list --json | jq .count']
   },
   verify: {

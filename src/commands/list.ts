@@ -26,9 +26,7 @@ export async function listCommand(settings: Settings, flags: ListFlags): Promise
   const filter = filterOf(flags)
   const reports = await readListing(settings)
   if (typeof reports === 'string') {
-    process.stderr.write(
-      `no usable manifest at ${settings.manifest}: ${reports}; "reports-index build" makes one\n`
-    )
+    process.stderr.write(`no usable manifest at ${settings.manifest}: ${reports}\n`)
     return 1
   }
   const matching = filterEntries(reports, filter)
@@ -67,7 +65,10 @@ async function readListing(settings: Settings): Promise<Entry[] | string> {
   const view = viewOf(settings, settings.timeoutMs)
   const { seen } = await view.look()
   view.close()
-  if (seen.state !== 'ok') return seen.reason
+  if (seen.state !== 'ok') {
+    const canBeMade = seen.state === 'missing' || seen.state === 'corrupt'
+    return canBeMade ? `${seen.reason}; "reports-index build" makes one` : seen.reason
+  }
   const listing: Listing = JSON.parse(seen.snapshot.body.toString('utf8'))
   return listing.reports
 }

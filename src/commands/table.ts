@@ -7,42 +7,87 @@ export function lineOf({ date, type, base, rel, title }: Entry): string {
   return `${[date, type, base, rel, title].map(printable).join('\t')}\n`
 }
 
-const HEADS = ['DATE', 'TYPE', 'BASE', 'TITLE', 'REPORT']
-/** A type or a base that is wider is cut; a title takes half of what is left. */
-const MOST_WIDE = 16
+/** A column: what stands in it, how, and how wide it is at most; the last two share what is left. */
+interface Column {
+  head: string
+  style: Parameters<typeof paint>[0]
+  most: number
+  cell(entry: Entry): string
+}
+
+const DATE: Column = {
+  head: 'DATE',
+  style: 'cyan',
+  most: 16,
+  cell: ({ date }) => date.slice(0, 16).replace('T', ' ')
+}
+const TYPE: Column = { head: 'TYPE', style: 'yellow', most: 16, cell: ({ type }) => type }
+const BASE: Column = { head: 'BASE', style: 'magenta', most: 16, cell: ({ base }) => base }
+const TITLE: Column = {
+  head: 'TITLE',
+  style: 'bold',
+  most: Number.POSITIVE_INFINITY,
+  cell: ({ title }) => title
+}
+const REPORT: Column = {
+  head: 'REPORT',
+  style: 'dim',
+  most: Number.POSITIVE_INFINITY,
+  cell: ({ rel }) => rel
+}
+const DAY: Column = { ...DATE, most: 10, cell: ({ date }) => date.slice(0, 10) }
+
 const GAP = 2
+/** A terminal that has fewer places shows less of each report. */
+const WIDE = 90
+const NARROW = 50
 
 /**
- * Entries as a table for a person.
+ * Entries as a table for a person; no line is wider than the terminal.
  * @param total how many match
  * @param width of the terminal, in places
  */
 export function tableOf(entries: readonly Entry[], total: number, width: number): string {
-  const rows = entries.map(({ date, type, base, rel, title }) => {
-    const moment = date.length > 10 ? `${date.slice(0, 10)} ${date.slice(11, 16)}` : date
-    return [
-      moment,
-      cutTo(printable(type), MOST_WIDE),
-      cutTo(printable(base), MOST_WIDE),
-      printable(title),
-      printable(rel)
-    ]
-  })
-  const [date = 0, type = 0, base = 0, title = 0] = widthsOf([HEADS, ...rows])
-  const left = Math.max(40, width - date - type - base - GAP * 4)
-  const widths = [date, type, base, Math.min(title, Math.ceil(left / 2))]
-  const last = Math.max(20, left - (widths[3] as number))
-  const styles = ['cyan', 'yellow', 'magenta', 'bold', 'dim'] as const
-  const lines = rows.map((row) =>
-    row
+  const columns =
+    width >= WIDE
+      ? [DATE, TYPE, BASE, TITLE, REPORT]
+      : width >= NARROW
+        ? [DAY, TYPE, TITLE, REPORT]
+        : [DAY, TITLE]
+  const rows = entries.map((entry) => columns.map(({ cell, most }) => cutTo(printable(cell(entry)), most)))
+  const widths = fitted(
+    widthsOf([columns.map(({ head }) => head), ...rows]),
+    columns.length > 2 ? 2 : 1,
+    width
+  )
+  const line = (cells: readonly string[], paintCell: (text: string, i: number) => string) =>
+    cells
       .map((cell, i) => {
-        const room = i === 4 ? last : (widths[i] as number)
-        const cut = cutTo(cell, room)
-        return paint(styles[i] ?? 'reset', i === 4 ? cut : padded(cut, room))
+        const cut = cutTo(cell, widths[i] ?? 0)
+        return paintCell(i === cells.length - 1 ? cut : padded(cut, widths[i] ?? 0), i)
       })
       .join(' '.repeat(GAP))
-  )
-  const head = HEADS.map((cell, i) => padded(cell, widths[i] ?? 0)).join(' '.repeat(GAP))
   const foot = entries.length === total ? `${total} reports` : `${entries.length} of ${total} reports`
-  return `${[paint('dim', head), ...lines, paint('dim', foot)].join('\n')}\n`
+  return [
+    line(
+      columns.map(({ head }) => head),
+      (text) => paint('dim', text)
+    ),
+    ...rows.map((row) => line(row, (text, i) => paint(columns[i]?.style ?? 'dim', text))),
+    paint('dim', cutTo(foot, width)),
+    ''
+  ].join('\n')
+}
+
+/** Widths of columns whose last `free` ones share what is left of the terminal. */
+function fitted(widths: readonly number[], free: number, width: number): number[] {
+  const fixed = widths.slice(0, -free)
+  let left = Math.max(free, width - fixed.reduce((sum, each) => sum + each, 0) - GAP * (widths.length - 1))
+  const shared = widths.slice(-free).map((wanted, i) => {
+    const last = i === free - 1
+    const got = Math.min(wanted, last ? left : Math.ceil(left / 2))
+    left -= got
+    return got
+  })
+  return [...fixed, ...shared]
 }

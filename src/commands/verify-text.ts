@@ -37,6 +37,9 @@ function sentenceOf({ where, base, rel, kind, field, onDisk, found }: Difference
   const report = `${base}/${rel}`
   if (kind === 'missing') return `${report}: on disk, missing in the ${where}`
   if (kind === 'extra') return `${report}: in the ${where}, not on disk`
+  if (kind === 'count')
+    return `the base ${base}: the ${where} tells of ${String(found)} reports, and holds ${String(onDisk)}`
+  if (kind === 'bytes') return `the ${where}: every field is the same, but not its digest (${String(found)})`
   if (kind === 'order')
     return `${report}: out of order in the ${where}; ${String(onDisk)} belongs in its place`
   return `${report}: ${field} is ${JSON.stringify(found)} in the ${where}, ${JSON.stringify(onDisk)} on disk`
@@ -44,7 +47,10 @@ function sentenceOf({ where, base, rel, kind, field, onDisk, found }: Difference
 
 function followUpLines({ warnings, bases }: Verification['followUps']): string[] {
   if (warnings.length + bases.length === 0) return ['follow-ups: none']
-  const lines = [`follow-ups: ${warnings.length} warnings, ${bases.length} bases that are not ok`]
+  const counted = (count: number, one: string) => `${count} ${one}${count === 1 ? '' : 's'}`
+  const lines = [
+    `follow-ups: ${counted(warnings.length, 'warning')}, ${counted(bases.length, 'base')} not ok`
+  ]
   for (const { name, status, error } of bases) lines.push(printable(`  base ${name} is ${status}: ${error}`))
   for (const { code, base, rel, line, message } of warnings.slice(0, WARNINGS_SHOWN))
     lines.push(printable(`  ${code}  ${base}/${rel}${line === undefined ? '' : `:${line}`}  ${message}`))

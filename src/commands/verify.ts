@@ -1,13 +1,17 @@
 import { readFile } from 'node:fs/promises'
 import { ReportsIndexClient } from '../client/index.js'
+import type { Entry } from '../schemas/entry.js'
 import type { Listing } from '../schemas/listing.js'
 import type { Difference, Verification } from '../schemas/verify.js'
+import type { Built } from '../services/builder-messages.js'
 import { SettingError } from '../services/errors.js'
+import type { BuilderProcess } from '../services/io/builder-process.js'
 import type { Settings } from '../services/settings.js'
-import { countsOf, differencesOf } from '../services/verify.js'
-import { commit, version } from '../surroundings.js'
+import { digestIn } from '../services/tag.js'
+import { differencesOf, headDifferencesOf, inBoth } from '../services/verify.js'
 import { builderForOne, startProbe, viewOf } from '../wiring.js'
 import { onStop } from './signals.js'
+import { failed, type Probed, verificationOf } from './verification.js'
 import { verificationText } from './verify-text.js'
 
 export interface VerifyFlags {
@@ -15,17 +19,25 @@ export interface VerifyFlags {
   url: string | undefined
 }
 
-/** So many differences are told; so often it is compared anew where the manifest changes meanwhile. */
-const MOST_TOLD = 20
-const MOST_TRIES = 3
-
-/** A listing as it was seen somewhere. */
-interface Seen {
+/** A listing as it was seen somewhere; without reports where it could not be read. */
+export interface Seen {
   etag: string | null
-  reports: readonly unknown[]
+  reports?: readonly unknown[]
   seconds: number | null
   /** Why it can not be relied on. */
   problem?: string
+  /** What its own head says wrongly. */
+  head?: Difference[]
+}
+
+/** One look at everything. */
+export interface Looked {
+  built: Built
+  disk: readonly Entry[]
+  scanSeconds: number
+  manifest: Seen
+  service: Seen | undefined
+  differences: Difference[]
 }
 
 /**
@@ -34,7 +46,7 @@ interface Seen {
  */
 export async function verifyCommand(settings: Settings, { json, url }: VerifyFlags): Promise<number> {
   const serviceUrl = url === undefined ? undefined : serviceIn(url)
-  const verification = await verify(settings, serviceUrl)
+  const verification = await verify(settings, serviceUrl).catch((error: Error) => failed(error.message))
   process.stdout.write(
     json ? `${JSON.stringify(verification, null, 2)}\n` : verificationText(verification, serviceUrl)
   )
@@ -43,90 +55,65 @@ export async function verifyCommand(settings: Settings, { json, url }: VerifyFla
 
 function serviceIn(text: string): string {
   const url = URL.canParse(text) ? new URL(text) : undefined
+  if (url && url.username + url.password !== '')
+    throw new SettingError(
+      '--url has a name or a password in it; allowed: none, but REPORTS_INDEX_READ_TOKEN'
+    )
   if (url && /^https?:$/.test(url.protocol))
-    return url.href.replace(/[?#].*/, '').replace(/\/(?:reports-index)?\/?$/, '')
+    return url.href.replace(/[?#].*/, '').replace(/\/*(?:reports-index)?\/*$/, '')
   throw new SettingError(
     `--url is ${JSON.stringify(text)}; allowed: where a service answers, http://… or https://…`
   )
 }
 
 async function verify(settings: Settings, url: string | undefined): Promise<Verification> {
-  const warned: string[] = []
-  const builder = await builderForOne(settings, {
-    progress() {},
-    warn: (message) => warned.push(message),
-    lastGood: () => undefined
-  })
+  const builder = await builderForOne(settings, { progress() {}, warn() {}, lastGood: () => undefined })
   onStop(() => {
     void builder.stop()
     process.exit(1)
   })
   try {
-    for (let tries = 1; ; tries++) {
-      const before = await readManifest(settings)
-      const { result, seconds } = await timed(() =>
-        builder.scan({ mode: 'full', paths: [], acceptRemovals: [] })
-      )
-      const service = url === undefined ? undefined : await ask(settings, url)
-      const manifest = await readManifest(settings)
-      // What was written under way is no difference: it is looked at anew.
-      if (manifest.etag !== before.etag && tries < MOST_TRIES) continue
-      const firstListing = manifest.problem === undefined ? await startAndAsk(settings) : null
-      const disk = (JSON.parse(String(result.snapshot?.body)) as Listing).reports
-      const differences = [
-        ...differencesOf('manifest', disk, manifest.reports),
-        ...(service?.problem === undefined && service ? differencesOf('service', disk, service.reports) : [])
-      ]
-      const problem = manifest.problem ?? service?.problem
-      const names = settings.bases.map(({ name }) => name)
-      const [onDisk, listed, served] = [disk, manifest.reports, service?.reports ?? []].map((all) =>
-        countsOf(names, all)
-      )
-      return {
-        ...statusOf(differences, problem, disk.length, url),
-        version,
-        commit: commit(),
-        verifiedAt: result.result.startedAt,
-        etags: { disk: result.result.etag, manifest: manifest.etag, service: service?.etag ?? null },
-        seconds: {
-          manifestRead: before.seconds,
-          scan: seconds,
-          firstListing,
-          service: service?.seconds ?? null
-        },
-        bases: [
-          ...new Set([...(onDisk?.keys() ?? []), ...(listed?.keys() ?? []), ...(served?.keys() ?? [])])
-        ].map((name) => ({
-          name,
-          disk: onDisk?.get(name) ?? 0,
-          manifest: listed?.get(name) ?? 0,
-          service: service ? (served?.get(name) ?? 0) : null
-        })),
-        differences: differences.slice(0, MOST_TOLD),
-        differenceCount: differences.length,
-        followUps: {
-          warnings: result.result.warnings,
-          bases: result.result.bases.filter(({ status }) => status !== 'ok')
-        }
-      }
-    }
+    const first = await look(settings, builder, url)
+    const isSame = first.differences.length === 0
+    const last = isSame ? first : await look(settings, builder, url)
+    const probed =
+      last.manifest.problem === undefined ? await startAndAsk(settings, last.manifest.etag) : undefined
+    const differences = isSame ? [] : inBoth(first.differences, last.differences)
+    return verificationOf(settings, { ...last, differences }, probed, url)
   } finally {
     await builder.stop()
   }
 }
 
-function statusOf(
-  differences: readonly Difference[],
-  problem: string | undefined,
-  count: number,
+async function look(
+  settings: Settings,
+  builder: Pick<BuilderProcess, 'scan'>,
   url: string | undefined
-): Pick<Verification, 'status' | 'message'> {
-  if (problem !== undefined) return { status: 'failed', message: problem }
-  const what = url === undefined ? 'the manifest says' : 'the manifest and the service say'
-  if (differences.length === 0)
-    return { status: 'ok', message: `${what} what is on disk: ${count} reports, every field, in order` }
-  const where = [...new Set(differences.map((each) => each.where))].join(' and ')
-  return { status: 'differs', message: `the ${where} and the disk differ in ${differences.length} places` }
+): Promise<Looked> {
+  const manifest = await readManifest(settings)
+  const { result: built, seconds } = await timed(() =>
+    builder.scan({ mode: 'full', paths: [], acceptRemovals: [] })
+  )
+  const service = url === undefined ? undefined : await ask(settings, url)
+  const disk = (JSON.parse(String(built.snapshot?.body)) as Listing).reports
+  const differences = [
+    ...differencesIn('manifest', disk, built.result.etag, manifest),
+    ...(manifest.head ?? []),
+    ...(service ? differencesIn('service', disk, built.result.etag, service) : [])
+  ]
+  return { built, disk, scanSeconds: seconds, manifest, service, differences }
+}
+
+function differencesIn(
+  where: Difference['where'],
+  disk: readonly Entry[],
+  digest: string,
+  seen: Seen
+): Difference[] {
+  if (!seen.reports) return []
+  const differences = differencesOf(where, disk, seen.reports)
+  if (differences.length > 0 || seen.etag === null || seen.etag === digest) return differences
+  return [{ where, base: '', rel: '', kind: 'bytes', onDisk: digest, found: seen.etag }]
 }
 
 async function readManifest(settings: Settings): Promise<Seen> {
@@ -135,20 +122,26 @@ async function readManifest(settings: Settings): Promise<Seen> {
   view.close()
   const { seen } = result
   if (seen.state === 'ok') {
-    const { reports } = JSON.parse(seen.snapshot.body.toString('utf8')) as Listing
-    return { etag: seen.snapshot.etag, reports, seconds }
+    const { etag, body, bases } = seen.snapshot
+    const { reports } = JSON.parse(body.toString('utf8')) as Listing
+    return { etag, reports, seconds, head: headDifferencesOf(bases, reports) }
   }
-  const reports = seen.state === 'corrupt' ? await readAnyway(settings.manifest) : []
-  return { etag: null, reports, seconds: null, problem: `there is no usable manifest: ${seen.reason}` }
+  const reports = seen.state === 'corrupt' ? await readAnyway(settings.manifest) : undefined
+  return {
+    etag: null,
+    ...(reports && { reports }),
+    seconds: null,
+    problem: `there is no usable manifest: ${seen.reason}`
+  }
 }
 
 /** The entries of a manifest that nobody trusts, so that it can be told what is wrong in it. */
-async function readAnyway(path: string): Promise<readonly unknown[]> {
+async function readAnyway(path: string): Promise<readonly unknown[] | undefined> {
   try {
     const { reports } = JSON.parse(await readFile(path, 'utf8')) as { reports: unknown }
-    return Array.isArray(reports) ? reports : []
+    return Array.isArray(reports) ? reports : undefined
   } catch {
-    return []
+    return undefined
   }
 }
 
@@ -159,21 +152,29 @@ async function ask(settings: Settings, baseUrl: string): Promise<Seen> {
     const { result, seconds } = await timed(() => client.list())
     return { etag: result.etag, reports: result.reports, seconds }
   } catch (error) {
-    const problem = `the service at ${baseUrl} gives no listing: ${(error as Error).message}`
-    return { etag: null, reports: [], seconds: null, problem }
+    return {
+      etag: null,
+      seconds: null,
+      problem: `the service at ${baseUrl} gives no listing: ${(error as Error).message}`
+    }
   }
 }
 
-/** Seconds from the start of a new process to the end of its first listing. */
-async function startAndAsk(settings: Settings): Promise<number | null> {
+/** How long a new process takes from its start to the end of its first listing, and what is wrong with that. */
+async function startAndAsk(settings: Settings, etag: string | null): Promise<Probed> {
   const began = performance.now()
   const probe = startProbe(settings)
   try {
     const answer = await fetch(`${await probe.url}/reports-index`)
     await answer.arrayBuffer()
-    return answer.ok ? secondsSince(began) : null
-  } catch {
-    return null
+    const seconds = secondsSince(began)
+    const isSame = answer.ok && digestIn(answer.headers.get('etag') ?? '') === etag
+    const problem = answer.ok
+      ? 'a new process serves another listing than the manifest'
+      : `a new process answers ${answer.status}`
+    return { seconds, ...(isSame ? {} : { problem }) }
+  } catch (error) {
+    return { seconds: null, problem: `a new process does not start: ${(error as Error).message}` }
   } finally {
     probe.stop()
   }

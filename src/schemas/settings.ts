@@ -143,7 +143,7 @@ export const SettingTexts = Type.Object({
     defaultText: '`true` for the sample reports, else `false`',
     bare: true
   }),
-  reportUrl: setting('^(?:https?://[^/?#\\s\\\\][^\\s\\\\]*|/(?![/\\\\])[^\\s\\\\]*)$', {
+  reportUrl: setting('^(?:https?://[^/?#@{}\\s\\\\]+/[^\\s\\\\]*|/(?![/\\\\])[^\\s\\\\]*)$', {
     env: 'REPORTS_INDEX_REPORT_URL',
     flag: 'report-url',
     value: 'TEMPLATE',

@@ -11,9 +11,10 @@ export const Difference = Type.Object({
   where: OneOf(places),
   base: Type.String(),
   rel: Type.String(),
-  kind: OneOf(['missing', 'extra', 'field', 'order'], {
+  kind: OneOf(['missing', 'extra', 'field', 'order', 'count', 'bytes'], {
     description:
-      'missing: on disk alone; extra: not on disk; field: it says something else; order: another report stands in its place'
+      'missing: on disk alone; extra: not on disk; field: it says something else; order: another report stands in its place; ' +
+      'count: the number that is told of a base is not that of its entries; bytes: all that is compared is the same, and the digest is not'
   }),
   field: Type.Optional(Type.String()),
   onDisk: Type.Optional(
@@ -24,7 +25,9 @@ export const Difference = Type.Object({
 export type Difference = Static<typeof Difference>
 
 const Seconds = Type.Union([Type.Number({ minimum: 0 }), Type.Null()])
-const Count = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()])
+const Count = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
+  description: 'null: it could not be looked at'
+})
 
 /** What `verify --json` prints: the evidence for a deploy. */
 export const Verification = Type.Object({

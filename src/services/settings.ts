@@ -111,7 +111,7 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
     ...(texts.token !== undefined && { token: decode('token', texts.token) }),
     ...(texts.readToken !== undefined && { readToken: decode('readToken', texts.readToken) }),
     serveReports: decode('serveReports', texts.serveReports ?? String(texts.bases === undefined)),
-    ...(texts.reportUrl !== undefined && { reportUrl: decode('reportUrl', texts.reportUrl) }),
+    ...(texts.reportUrl !== undefined && { reportUrl: decode('reportUrl', texts.reportUrl, bases.length) }),
     corsOrigins: decode('corsOrigins', texts.corsOrigins),
     allowedHosts: decode('allowedHosts', texts.allowedHosts),
     host: decode('host', texts.host),
@@ -121,10 +121,11 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
   }
 }
 
-function decode<K extends SettingName>(name: K, given: string | undefined) {
+/** @param bases how many there are, where that counts */
+function decode<K extends SettingName>(name: K, given: string | undefined, bases = 1) {
   const { env, flag, allowed, pattern, secret, default: defaultText } = wordsOf(name)
   const text = given ?? defaultText ?? ''
-  const value = new RegExp(pattern, 's').test(text) ? decoders[name](text) : undefined
+  const value = new RegExp(pattern, 's').test(text) ? decoders[name](text, bases) : undefined
   if (value === undefined) {
     const shown = secret ? 'something that is not shown here' : JSON.stringify(text)
     throw new SettingError(`${env} (--${flag}) is ${shown}; allowed: ${allowed}`)
@@ -165,8 +166,9 @@ function decodeOrigins(text: string): string[] | undefined {
   return origins.every((origin) => origin !== undefined) ? origins : undefined
 }
 
-function decodeTemplate(text: string | undefined): string | undefined {
-  const holes: readonly string[] = text?.match(/\{[^}]*\}/g) ?? []
+function decodeTemplate(text: string, bases: number): string | undefined {
+  const holes: readonly string[] = text.match(/\{[^}]*\}/g) ?? []
+  if (bases > 1 && !holes.includes('{base}')) return undefined
   return holes.includes('{rel}') && holes.every((hole) => ['{rel}', '{base}'].includes(hole))
     ? text
     : undefined

@@ -24,7 +24,7 @@ export function differencesOf(
   for (const each of found) {
     const entry = (typeof each === 'object' && each !== null ? each : {}) as Found
     const key = keyOf(entry)
-    const name = { where, base: String(entry.base), rel: String(entry.rel) }
+    const name = { where, base: textOf(entry.base), rel: textOf(entry.rel) }
     const known = expected.get(key)
     if (!known || seen.has(key)) differences.push({ ...name, kind: 'extra' })
     else differences.push(...fieldsOf(name, known, entry))
@@ -66,14 +66,42 @@ function orderOf(
 }
 
 function keyOf({ base, rel }: Found): string {
-  return `${String(base)}\0${String(rel)}`
+  return `${textOf(base)}\0${textOf(rel)}`
+}
+
+/** What ought to be a text, and may be anything. */
+function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing')
+}
+
+function nameOf({ where, base, rel, kind, field = '' }: Difference): string {
+  return [where, base, rel, kind, field].join('\0')
+}
+
+/** What two looks have both seen: what was written between them is no difference. */
+export function inBoth(first: readonly Difference[], second: readonly Difference[]): Difference[] {
+  const names = new Set(first.map(nameOf))
+  return second.filter((each) => names.has(nameOf(each)))
+}
+
+/** Where the counts that stand in a manifest's head are not those of its entries. */
+export function headDifferencesOf(
+  bases: readonly { name: string; count: number }[],
+  entries: readonly unknown[]
+): Difference[] {
+  const counts = countsOf([], entries)
+  const told = new Map(bases.map(({ name, count }) => [name, count]))
+  return [...new Set([...told.keys(), ...counts.keys()])]
+    .map((base) => ({ base, onDisk: counts.get(base) ?? 0, found: told.get(base) ?? 0 }))
+    .filter(({ onDisk, found }) => onDisk !== found)
+    .map((counted) => ({ where: 'manifest', rel: '', kind: 'count', ...counted }))
 }
 
 /** The number of entries of each base. */
 export function countsOf(names: readonly string[], entries: readonly unknown[]): Map<string, number> {
   const counts = new Map(names.map((name) => [name, 0]))
   for (const entry of entries) {
-    const base = String((entry as Found | null)?.base)
+    const base = textOf((entry as Found | null)?.base)
     counts.set(base, (counts.get(base) ?? 0) + 1)
   }
   return counts

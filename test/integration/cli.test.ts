@@ -187,5 +187,7 @@ t.test('--help names every setting and command; --version is that of the package
     t.ok(stdout.includes(word), word)
   }
   t.match(await run(['-h']), { code: 0, stdout })
+  t.match(await run(['help']), { code: 0, stdout })
+  t.match(await run(['help', 'verify']), { code: 0, stdout: /^Usage: reports-index verify/ })
   t.match(await run(['--version']), { code: 0, stdout: /^\d+\.\d+\.\d+\n$/ })
 })

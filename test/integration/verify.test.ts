@@ -1,4 +1,5 @@
 import fs from 'node:fs'
+import { createServer } from 'node:http'
 import { join } from 'node:path'
 import { Value } from '@sinclair/typebox/value'
 import t, { type Test } from 'tap'
@@ -68,7 +69,7 @@ t.test('verify passes where manifest, service and disk say the same, and writes 
     /^seconds: manifest read \d\.\d{3}, scan \d+\.\d{3}, first listing of a new process \d+\.\d{3}, service /
   )
   t.match(text.stdout, /\n {2}a {5}3 {5}3 {9}3\n/)
-  t.match(text.stdout, /\nfollow-ups: 1 warnings, 0 bases that are not ok\n {2}front-matter {2}b\/odd.md:\d /)
+  t.match(text.stdout, /\nfollow-ups: 1 warning, 0 bases not ok\n {2}front-matter {2}b\/odd.md:\d /)
 })
 
 t.test('verify fails, and names it, where a file was added, changed or removed', async (t) => {
@@ -119,7 +120,13 @@ t.test('verify fails where there is no manifest, or no service', async (t) => {
     message: /the service at http:\/\/127.0.0.1:9 gives no listing/
   })
   fs.rmSync(manifest)
-  t.match(await verify(), { code: 1, status: 'failed', message: /no usable manifest/, differenceCount: 4 })
+  t.match(await verify(), {
+    code: 1,
+    status: 'failed',
+    message: /no usable manifest/,
+    differenceCount: 0,
+    bases: [{ name: 'a', disk: 3, manifest: null, service: null }, {}]
+  })
   t.match(await run(['verify', '--url', 'here', ...args]), { code: 2, stderr: /--url is "here"; allowed/ })
   t.notOk(fs.existsSync(manifest))
 })
@@ -143,12 +150,61 @@ t.test('verify compares what the service serves, with its token', async (t) => {
   ])
 })
 
-t.test('a base that is away is a follow-up, and no difference', async (t) => {
-  const { folder, verify } = await stage(t)
-  fs.renameSync(join(folder, 'b'), join(folder, 'away'))
-  t.match(await verify(), {
-    code: 0,
-    status: 'ok',
-    followUps: { bases: [{ name: 'b', status: 'unavailable', error: /does not exist/ }] }
-  })
+t.test(
+  'a base that is away is a follow-up, and no difference; with all of them away nothing is evident',
+  async (t) => {
+    const { folder, verify } = await stage(t)
+    fs.renameSync(join(folder, 'b'), join(folder, 'away'))
+    t.match(await verify(), {
+      code: 0,
+      status: 'ok',
+      message: /: 3 reports, .*; 1 of 2 bases were looked at, 1 reports of the others were not$/,
+      bases: [
+        { name: 'a', disk: 3, manifest: 3 },
+        { name: 'b', disk: null, manifest: 1 }
+      ],
+      followUps: { bases: [{ name: 'b', status: 'unavailable', error: /does not exist/ }] }
+    })
+    fs.renameSync(join(folder, 'a'), join(folder, 'gone'))
+    t.match(await verify(), { code: 1, status: 'failed', message: /no base could be looked at/ })
+  }
+)
+
+t.test('a manifest of another program is compared to its head', async (t) => {
+  const { manifest, args, verify } = await stage(t)
+  const { reports } = JSON.parse((await run(['list', '--json', ...args])).stdout) as { reports: object[] }
+  const { etag, generatedAt, bases } = JSON.parse(fs.readFileSync(manifest, 'utf8')) as Record<
+    string,
+    unknown
+  >
+  const write = (more: object) =>
+    fs.writeFileSync(
+      manifest,
+      JSON.stringify({ version: 1, etag, generatedAt, count: 4, bases, reports, ...more })
+    )
+  write({})
+  t.match(await verify(), { code: 0, status: 'ok' })
+  write({ bases: [{ name: 'a', count: 99 }] })
+  const { status, differences } = await verify()
+  t.equal(status, 'differs')
+  t.match(differences, [
+    { kind: 'count', base: 'a', onDisk: 3, found: 99 },
+    { kind: 'count', base: 'b', onDisk: 1, found: 0 }
+  ])
+})
+
+t.test('whatever a service answers, there is one object, and nothing secret in it', async (t) => {
+  const { args, verify } = await stage(t)
+  const odd = { total: 1, count: 1, reports: [{ base: { toString: 1 }, rel: 'x' }] }
+  const server = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify(odd))
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => server.close())
+  await new Promise((resolve) => server.once('listening', resolve))
+  const { port } = server.address() as { port: number }
+  t.match(await verify('--url', `http://127.0.0.1:${port}`), { code: 1 })
+  const secret = await run(['verify', '--url', `http://me:hush@127.0.0.1:${port}`, ...args])
+  t.match(secret, { code: 2, stdout: '', stderr: /--url has a name or a password/ })
+  t.notMatch(secret.stderr, /hush/)
 })

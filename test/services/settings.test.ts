@@ -57,6 +57,9 @@ t.test('reports are served where the samples are, or where it is said', async (t
   t.equal(read({ bases: 'a=/x' }).serveReports, false)
   t.equal(read({ bases: 'a=/x', serveReports: 'true' }).serveReports, true)
   t.equal(read({ serveReports: 'false' }).serveReports, false)
+  const two = { bases: 'a=/x,b=/y', reportUrl: '/r/{rel}' }
+  t.throws(() => read(two), /REPORT_URL .*and \{base\} where there are several bases/)
+  t.equal(read({ ...two, reportUrl: '/r/{base}/{rel}' }).reportUrl, '/r/{base}/{rel}')
   for (const reportUrl of [
     'https://mc.example/reports/{base}/{rel}',
     'http://h:1/{rel}?b={base}#x',
@@ -80,7 +83,9 @@ t.test('a bad value is named with its setting and what is allowed, in one line',
       'https://mc.example/{base}',
       'https://mc.example/{rel}/{title}',
       'https:///{rel}',
-      '/a b/{rel}'
+      '/a b/{rel}',
+      'https://me:hush@mc.example/{rel}',
+      'https://{base}.example/{rel}'
     ],
     ['refresh', '5', '5 m', '-5m', '5d', 'm', '1.5h', '50ms', '577h', '99999999999h'],
     ['include', '', ' ', ',', ' , '],
