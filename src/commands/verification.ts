@@ -1,12 +1,34 @@
 import type { BaseStatus } from '../schemas/base-status.js'
+import type { Entry } from '../schemas/entry.js'
 import type { Difference, Verification } from '../schemas/verify.js'
+import type { Built } from '../services/builder-messages.js'
 import type { Settings } from '../services/settings.js'
 import { countsOf } from '../services/verify.js'
 import { commit, version } from '../surroundings.js'
-import type { Looked, Seen } from './verify.js'
 
 /** So many differences are told. */
 const MOST_TOLD = 20
+
+/** A listing as it was seen somewhere; without reports where it could not be read. */
+export interface Seen {
+  etag: string | null
+  reports?: readonly unknown[]
+  seconds: number | null
+  /** Why it can not be relied on. */
+  problem?: string
+  /** What its own head says wrongly. */
+  head?: Difference[]
+}
+
+/** One look at everything. */
+export interface Looked {
+  built: Built
+  disk: readonly Entry[]
+  scanSeconds: number
+  manifest: Seen
+  service: Seen | undefined
+  differences: Difference[]
+}
 
 /** How a new process began. */
 export interface Probed {

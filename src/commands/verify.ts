@@ -3,7 +3,6 @@ import { ReportsIndexClient } from '../client/index.js'
 import type { Entry } from '../schemas/entry.js'
 import type { Listing } from '../schemas/listing.js'
 import type { Difference, Verification } from '../schemas/verify.js'
-import type { Built } from '../services/builder-messages.js'
 import { SettingError } from '../services/errors.js'
 import type { BuilderProcess } from '../services/io/builder-process.js'
 import type { Settings } from '../services/settings.js'
@@ -11,33 +10,12 @@ import { digestIn } from '../services/tag.js'
 import { differencesOf, headDifferencesOf, inBoth } from '../services/verify.js'
 import { builderForOne, startProbe, viewOf } from '../wiring.js'
 import { onStop } from './signals.js'
-import { failed, type Probed, verificationOf } from './verification.js'
+import { failed, type Looked, type Probed, type Seen, verificationOf } from './verification.js'
 import { verificationText } from './verify-text.js'
 
 export interface VerifyFlags {
   json: boolean
   url: string | undefined
-}
-
-/** A listing as it was seen somewhere; without reports where it could not be read. */
-export interface Seen {
-  etag: string | null
-  reports?: readonly unknown[]
-  seconds: number | null
-  /** Why it can not be relied on. */
-  problem?: string
-  /** What its own head says wrongly. */
-  head?: Difference[]
-}
-
-/** One look at everything. */
-export interface Looked {
-  built: Built
-  disk: readonly Entry[]
-  scanSeconds: number
-  manifest: Seen
-  service: Seen | undefined
-  differences: Difference[]
 }
 
 /**

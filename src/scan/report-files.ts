@@ -6,6 +6,7 @@ import { formatOf } from '../services/format.js'
 import type { OpenerAnswer, OpenReport } from '../services/opener-messages.js'
 import { type Select, selects } from '../services/select.js'
 import type { Base } from '../services/settings.js'
+import { Closer, type Held } from './closer.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
 import { Gate, Silence } from './gate.js'
@@ -34,33 +35,24 @@ const open = promisify(fs.open)
 const fstat = promisify(fs.fstat)
 const lstat = promisify(fs.lstat)
 const read = promisify(fs.read)
-const close = promisify(fs.close)
 
 /** Linux: takes a place in the tree without opening what stands there. */
 const PLACE = 0o10000000 | fs.constants.O_NOFOLLOW
 
 /** So large a report is read whole while it is new, in bytes: then its tag names its bytes. */
 const MOST_HASHED = 1 << 22
-/** What could not be closed is tried again so often, in milliseconds. */
-const CLOSE_AGAIN_MS = 500
-
-interface Held {
-  fd: number
-  base: string
-}
-
 /** Reports, opened and read below their bases; no call blocks this process, and a base that hangs blocks no other. */
 export class ReportFiles {
   readonly #options: ReportFilesOptions
   readonly #gates: Map<string, Gate>
   readonly #held = new Map<number, Held>()
-  /** What is to be closed as soon as its base answers. */
-  #unclosed: Held[] = []
+  readonly #closer: Closer
   #handles = 0
 
   constructor(options: ReportFilesOptions) {
     this.#options = options
     this.#gates = new Map(options.bases.map(({ name }) => [name, new Gate(options.timeoutMs)]))
+    this.#closer = new Closer(this.#gates, CALLS_AT_ONCE)
   }
 
   /** Opens a report: a regular file that the rules select, through no link below its base. */
@@ -91,35 +83,7 @@ export class ReportFiles {
   close(handle: number): void {
     const held = this.#held.get(handle)
     this.#held.delete(handle)
-    if (held) this.#close(held)
-  }
-
-  #close(held: Held): void {
-    const gate = this.#gates.get(held.base) as Gate
-    let isBegun = false
-    const begin = () => {
-      isBegun = true
-      return close(held.fd)
-    }
-    gate
-      .watch(CALLS_AT_ONCE, (calls) => calls(begin))
-      .catch(() => {
-        if (!isBegun) this.#closeLater(held)
-      })
-  }
-
-  // Else it would be held for good, and its mount could not be taken away.
-  #closeLater(held: Held): void {
-    this.#unclosed.push(held)
-    if (this.#unclosed.length > 1) return
-    const timer = setInterval(() => {
-      const isAnswering = ({ base }: Held) => this.#gates.get(base)?.silentSince === undefined
-      const now = this.#unclosed.filter(isAnswering)
-      this.#unclosed = this.#unclosed.filter((each) => !isAnswering(each))
-      if (this.#unclosed.length === 0) clearInterval(timer)
-      for (const each of now) this.#close(each)
-    }, CLOSE_AGAIN_MS)
-    timer.unref()
+    if (held) this.#closer.close(held)
   }
 
   async #take(
@@ -147,7 +111,7 @@ export class ReportFiles {
       const mtimeMs = Number(stat.mtimeMs)
       return { handle, size: facts.size, mtimeMs, state, isExact: isSettled || isHashed, isSettled, isUtf8 }
     } catch (error) {
-      this.#close({ fd, base })
+      this.#closer.close({ fd, base })
       throw error
     }
   }
