@@ -4,6 +4,7 @@ import { get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
+import { Renderer } from '../src/services/io/renderer.js'
 import { encodeRel, reportLink } from '../src/services/report-link.js'
 import { house, post } from './described.js'
 import { plant, Service, scratch, until } from './support.js'
@@ -249,6 +250,28 @@ t.test(
   }
 )
 
+t.test('a tag that was given while a report was new stays good', async (t) => {
+  const { ask } = await reports(t)
+  const { etag } = (await ask('/reports/b/notes.txt')).headers as { etag: string }
+  const since = { 'if-modified-since': 'Fri, 02 Jan 2026 03:04:05 GMT' }
+  await until(async () => (await ask({ url: '/reports/b/notes.txt', headers: since })).statusCode === 304)
+  t.equal((await ask('/reports/b/notes.txt')).headers.etag, etag)
+  const range = { range: 'bytes=0-1', 'if-range': etag }
+  t.equal((await ask({ url: '/reports/b/notes.txt', headers: range })).statusCode, 206)
+})
+
+t.test('a page has another tag when the listing has another title for it', async (t) => {
+  const { ask, folder } = await reports(t)
+  plant(folder, { 'a/one.md': '---\ntitle: Other\n---\ntext' })
+  const url = '/reports/a/one.md?view=rendered'
+  const before = await ask(url)
+  t.match(before.body, '<title>One</title>')
+  await ask(post())
+  const after = await ask({ url, headers: { 'if-none-match': String(before.headers.etag) } })
+  t.equal(after.statusCode, 200)
+  t.match(after.body, '<title>Other</title>')
+})
+
 t.test('a FIFO in the place of a report is not opened: its writer waits on', async (t) => {
   const { ask, folder } = await reports(t)
   const path = join(folder, 'b/notes.txt')
@@ -364,6 +387,30 @@ t.test('a text that would make too large a page, or take too long, costs that pa
   t.equal((await ask('/reports/a/slow.md')).body, slow)
 })
 
+t.test('pages that nobody waits for are not made', async (t) => {
+  const renderer = new Renderer(new URL('../src/renderer-main.js', import.meta.url))
+  t.teardown(() => renderer.stop())
+  const report = (text: string) => ({
+    entry: { base: 'a', rel: 'x.md', title: 'X', date: '2026-01-01' },
+    bytes: Buffer.from(text),
+    cut: false
+  })
+  const slow = Array.from({ length: 12 }, (_, i) => {
+    const gone = new AbortController()
+    const page = renderer.render(report(`# ${i}\n${'# a-1\n# a\n'.repeat(60_000)}`), gone.signal)
+    return { gone, page: page.catch((error: { code: string }) => error.code) }
+  })
+  for (const { gone } of slow) gone.abort()
+  const { signal } = new AbortController()
+  const [one, again] = await Promise.all([
+    renderer.render(report('# One'), signal),
+    renderer.render(report('# One'), signal)
+  ])
+  t.match(one, '<h1 id="one">One</h1>')
+  t.equal(again, one)
+  t.strictSame(new Set(await Promise.all(slow.map(({ page }) => page))), new Set(['RI_ERR_BUSY']))
+})
+
 t.test('headings have the names that links to them have elsewhere', async (t) => {
   const { ask } = await reports(t, {
     'a/names.md': "# What's *new*?\n## 1. Introduction\n## Über `uns`\n## Twice\n## Twice\n"
@@ -403,6 +450,9 @@ t.test('a download that is given up, and one that goes on while the service stop
   for (const path of ['a/%zz', 'a/%ff.md'])
     t.equal((await fetch(`${service.url}/reports/${path}`)).status, 404)
   for (let i = 0; i < 300; i++) (await begin()).destroy()
+  await Promise.all(Array.from({ length: 40 }, () => fetch(`${service.url}/reports/a/small.txt`)))
+  for (const line of service.stderr.split('\n').filter(Boolean))
+    t.ok(JSON.parse(line), 'the log is JSON alone')
   t.equal(
     (await service.get<string>('/reports-index').then(() => fetch(`${service.url}/reports/a/small.txt`)))
       .status,

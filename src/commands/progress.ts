@@ -53,7 +53,8 @@ async function bars(): Promise<ProgressShown> {
   )
   const all = new Map<string, ReturnType<typeof shown.create>>()
   return {
-    tell({ step, bases }) {
+    tell({ step, bases: each }) {
+      const bases = each.length < (process.stderr.rows || 24) ? each : [together(each)]
       const width = Math.max(...bases.map(({ name }) => name.length))
       for (const base of bases) {
         const payload: Payload = { name: base.name.padEnd(width), base, step }
@@ -65,6 +66,19 @@ async function bars(): Promise<ProgressShown> {
     end() {
       if (shown.isActive) shown.stop()
     }
+  }
+}
+
+/** All bases as one, where there are more of them than the terminal has rows. */
+function together(bases: Progress['bases']): Progress['bases'][number] {
+  const sum = (of: (base: Progress['bases'][number]) => number) =>
+    bases.reduce((all, base) => all + of(base), 0)
+  return {
+    name: `${bases.length} bases`,
+    folders: sum(({ folders }) => folders),
+    files: sum(({ files }) => files),
+    read: sum(({ read }) => read),
+    expected: sum(({ expected = 0 }) => expected)
   }
 }
 

@@ -7,6 +7,8 @@ import { dayInWords } from './words.js'
 
 /** Rows that are there above and below what is seen. */
 const SPARE_ROWS = 8
+/** So many reports are printed. */
+const MOST_PRINTED = 1000
 
 /**
  * The reports, day by day: of however many, only those that are seen are there. A report keeps its row, and the reader his
@@ -29,6 +31,8 @@ export class List {
     byId('day', HTMLElement).append(this.#day)
     this.#scroller.addEventListener('scroll', () => this.#draw(), { passive: true })
     new ResizeObserver(() => this.#draw()).observe(this.#scroller)
+    addEventListener('beforeprint', () => this.#draw(true))
+    addEventListener('afterprint', () => this.#draw())
     this.#rows.addEventListener('keydown', (event) => this.#onKey(event))
     this.#rows.addEventListener('focusin', ({ target }) => this.#onFocus(target as Element))
   }
@@ -52,8 +56,9 @@ export class List {
       this.#scroller.scrollTop =
         scrollTop + this.#layout.reportTop(stays.after) - layout.reportTop(stays.before)
     this.#draw()
-    if (focused !== -1 && this.#focusedRow() === -1)
-      this.#focus(stayingNear(before, focused, entries)?.after ?? 0)
+    if (focused === -1 || this.#focusedRow() !== -1) return
+    if (entries.length > 0) this.#focus(stayingNear(before, focused, entries)?.after ?? 0)
+    else this.#scroller.focus()
   }
 
   /** The row of the report that has the focus; -1 where none has. */
@@ -72,11 +77,12 @@ export class List {
     return this.#entries.findIndex((entry) => keyOf(entry) === key)
   }
 
-  #draw(): void {
+  #draw(isPrinted = false): void {
     const { scrollTop, clientHeight } = this.#scroller
     const count = this.#entries.length
-    const from = Math.max(0, this.#layout.rowAt(scrollTop) - SPARE_ROWS)
-    const to = Math.min(count, this.#layout.rowAt(scrollTop + clientHeight) + 1 + SPARE_ROWS)
+    const from = isPrinted ? 0 : Math.max(0, this.#layout.rowAt(scrollTop) - SPARE_ROWS)
+    const seen = this.#layout.rowAt(scrollTop + clientHeight) + 1 + SPARE_ROWS
+    const to = Math.min(count, isPrinted ? MOST_PRINTED : seen)
     const shown = new Map<string, Row>()
     for (let index = from; index < to; index++) this.#place(index, shown)
     this.#keepFocused(shown)

@@ -1,12 +1,12 @@
 import type { Health } from '../schemas/health.js'
 import { byId, make, setText } from './dom.js'
-import { counted, lengthInWords, momentInWords } from './words.js'
+import { lengthInWords, momentInWords } from './words.js'
 
 const MANIFEST: Record<Exclude<Health['manifest']['status'], 'ok'>, string> = {
-  missing: 'is not there',
-  corrupt: 'is damaged',
-  unreadable: 'can not be read',
-  late: 'gives no answer: its file system hangs'
+  missing: 'is not there.',
+  corrupt: 'is damaged.',
+  unreadable: 'can not be read: give the service access to it, and see its log.',
+  late: 'gives no answer, since its file system hangs: better keep it on a local disk (REPORTS_INDEX_MANIFEST).'
 }
 
 /** One thing to know, and what to do. */
@@ -18,31 +18,39 @@ export interface Notice {
 /** What is wrong, in plain words; nothing where all is well. */
 export function noticesOf({ manifest, bases, builder }: Health): Notice[] {
   const notices: Notice[] = []
-  for (const { name, status, scannedAt, error, count } of bases) {
-    if (status === 'ok' || status === 'pending') continue
-    const state = status === 'suspect' ? 'has lost too many reports to believe it' : 'gives no answer'
+  for (const { name, status, scannedAt, error } of bases) {
+    if (status === 'ok') continue
+    if (status === 'pending') {
+      if (manifest.status !== 'ok')
+        notices.push({ about: name, text: 'was not looked at yet; the first build does so.' })
+      continue
+    }
+    const state = status === 'suspect' ? 'has lost too many reports to believe it' : 'can not be looked at'
     const since =
       scannedAt === null ? 'it was never seen' : `it was last seen whole ${momentInWords(scannedAt)}`
-    const kept = count === 0 ? '' : ` Its last known ${counted(count, 'report')} stay listed.`
-    notices.push({
-      about: name,
-      text: `${state}; ${since}.${kept}${error === null ? '' : ` ${sentence(error)}`}`
-    })
+    const why = error === null ? '' : ` ${sentence(error)}`
+    const then =
+      status === 'suspect'
+        ? ''
+        : ' Look at its folder or mount; when it answers again, the next build sees so.'
+    notices.push({ about: name, text: `${state}; ${since}.${why}${then}` })
   }
   if (manifest.status !== 'ok') {
-    const kept = manifest.count === null ? '' : ' What you see is the last good listing.'
-    notices.push({
-      about: 'The manifest',
-      text: `${MANIFEST[manifest.status]}; a build that mends it begins by itself.${kept}`
-    })
+    const isMended = ['missing', 'corrupt'].includes(manifest.status) && builder.lastError === null
+    const mended = isMended ? ' A build that makes it anew begins by itself.' : ''
+    const since =
+      manifest.checkedAt === null
+        ? ''
+        : ` What you see is the last good listing, of ${momentInWords(manifest.checkedAt)}.`
+    notices.push({ about: 'The manifest', text: `${MANIFEST[manifest.status]}${mended}${since}` })
   }
   if (builder.lastError !== null)
-    notices.push({ about: 'The last build', text: `failed: ${sentence(builder.lastError)}` })
+    notices.push({ about: 'The last build', text: `failed. ${sentence(builder.lastError)}` })
   return notices
 }
 
 function sentence(text: string): string {
-  return /[.!?]$/.test(text) ? text : `${text}.`
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
 
 /** The state of the service: a line when something is wrong, and how old the listing is. */
@@ -88,7 +96,7 @@ export class State {
     if (this.#reason !== undefined)
       lines.push({
         about: 'This page',
-        text: `shows nothing new any more: ${sentence(this.#reason)} Load it again.`
+        text: `shows nothing new any more. ${sentence(this.#reason)} Load it again.`
       })
     const elements = lines.map(({ about, text }) =>
       make('p', '', make('b', '', make('bdi', '', about)), ` ${text}`)

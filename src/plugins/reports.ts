@@ -13,7 +13,7 @@ export default fp<ReportsPluginOptions>(
   async function reportsPlugin(fastify: FastifyInstance, { opener, renderer }) {
     fastify.decorate('reports', {
       open: (base, rel) => opener.open(base, rel),
-      render: (report) => renderer.render(report)
+      render: (report, signal) => renderer.render(report, signal)
     })
     fastify.addHook('preClose', async () => opener.refuse())
     fastify.addHook('onClose', async () => {

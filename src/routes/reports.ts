@@ -6,6 +6,7 @@ import { ReportQuery } from '../schemas/report.js'
 import { type Conditions, partOf, type Validators, verdictOn } from '../services/conditions.js'
 import type { ReportFile } from '../services/decorators.js'
 import { NotFound, PreconditionFailed, RangeNotSatisfiable } from '../services/errors.js'
+import { digestOf } from '../services/etag.js'
 import { formatOf } from '../services/format.js'
 import { isBelowBase } from '../services/job.js'
 import { findEntry } from '../services/lines.js'
@@ -120,7 +121,7 @@ async function answer(
 ): Promise<FastifyReply> {
   const isPage = request.query.view === 'rendered' && formatOf(entry.rel) === 'markdown'
   const asked = request.headers as Conditions
-  const validators = validatorsOf(file, isPage)
+  const validators = validatorsOf(entry, file, isPage)
   const headers = headersOf(validators, isPage, fastify.reportsIndex.now())
   const verdict = verdictOn(asked, validators)
   if (verdict === 'failed') throw new PreconditionFailed()
@@ -129,7 +130,7 @@ async function answer(
     return await reply.code(304).headers(headers).send()
   }
   if (isPage) {
-    const page = request.method === 'HEAD' ? undefined : await pageOf(fastify, entry, file)
+    const page = request.method === 'HEAD' ? undefined : await pageOf(fastify, reply, entry, file)
     file.close()
     return await reply.headers(headers).type('text/html; charset=utf-8').send(page)
   }
@@ -153,9 +154,11 @@ async function answer(
   return await reply.send(stream)
 }
 
-function validatorsOf({ state, isExact, isSettled, mtimeMs }: ReportFile, isPage: boolean): Validators {
-  const etag = `${isExact ? '' : 'W/'}"${state}${isPage ? `-page${PAGE_VERSION}` : ''}"`
-  return { etag, isSettled, mtimeMs }
+/** A page shows what the listing says of its report, too, so times tell nothing of it. */
+function validatorsOf({ title, date }: Entry, file: ReportFile, isPage: boolean): Validators {
+  const { state, isExact, isSettled, mtimeMs } = file
+  const look = isPage ? `-page${digestOf(JSON.stringify([PAGE_VERSION, title, date])).slice(0, 16)}` : ''
+  return { etag: `${isExact ? '' : 'W/'}"${state}${look}"`, isSettled: isSettled && !isPage, mtimeMs }
 }
 
 function headersOf({ etag, mtimeMs }: Validators, isPage: boolean, nowMs: number): Record<string, string> {
@@ -171,8 +174,18 @@ function headersOf({ etag, mtimeMs }: Validators, isPage: boolean, nowMs: number
   }
 }
 
-async function pageOf(fastify: FastifyInstance, entry: Entry, file: ReportFile): Promise<string> {
+async function pageOf(
+  fastify: FastifyInstance,
+  reply: FastifyReply,
+  entry: Entry,
+  file: ReportFile
+): Promise<string> {
+  const gone = new AbortController()
+  reply.raw.once('close', () => gone.abort())
   const parts: Buffer[] = []
   for await (const part of file.bytes(0, Math.min(file.size, MOST_SHOWN))) parts.push(part)
-  return await fastify.reports.render({ entry, bytes: Buffer.concat(parts), cut: file.size > MOST_SHOWN })
+  return await fastify.reports.render(
+    { entry, bytes: Buffer.concat(parts), cut: file.size > MOST_SHOWN },
+    gone.signal
+  )
 }

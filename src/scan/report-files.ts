@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { promisify } from 'node:util'
+import { LRUCache } from 'lru-cache'
 import { isInUtf8 } from '../services/decode.js'
 import { formatOf } from '../services/format.js'
 import type { OpenerAnswer, OpenReport } from '../services/opener-messages.js'
@@ -39,14 +40,22 @@ const read = promisify(fs.read)
 /** Linux: takes a place in the tree without opening what stands there. */
 const PLACE = 0o10000000 | fs.constants.O_NOFOLLOW
 
-/** So large a report is read whole while it is new, in bytes: then its tag names its bytes. */
+/** So large a report is read whole while it is new, in bytes, here and on mounts: then its tag names its bytes. */
 const MOST_HASHED = 1 << 22
+const MOST_HASHED_AFAR = HEAD_BYTES
+/** A tag that named the bytes of a new report stays good when the report is new no more; for so long, in milliseconds. */
+const REMEMBERED_MS = 30 * 60_000
+const MOST_REMEMBERED = 10_000
 /** Reports, opened and read below their bases; no call blocks this process, and a base that hangs blocks no other. */
 export class ReportFiles {
   readonly #options: ReportFilesOptions
   readonly #gates: Map<string, Gate>
   readonly #held = new Map<number, Held>()
   readonly #closer: Closer
+  readonly #names = new LRUCache<string, { name: string; isLasting: boolean }>({
+    max: MOST_REMEMBERED,
+    ttl: REMEMBERED_MS
+  })
   #handles = 0
 
   constructor(options: ReportFilesOptions) {
@@ -101,10 +110,10 @@ export class ReportFiles {
       const { mtimeNs, ctimeNs, ino } = stat
       const facts = { isFile: true, size: Number(stat.size), mtimeNs, ctimeNs, ino }
       const isSettled = !trust.isFresh(facts)
-      const isHashed = !isSettled && facts.size <= MOST_HASHED
-      const state = isHashed
-        ? digestOf(await calls(() => readAt(fd, 0, facts.size)))
-        : digestOf(Object.values(trust.stamp(facts)).join(' '))
+      const stamp = digestOf(`${base} ${Object.values(trust.stamp(facts)).join(' ')}`)
+      const isHashed = !isSettled && facts.size <= (isDisk(mount) ? MOST_HASHED : MOST_HASHED_AFAR)
+      const hash = async () => digestOf(await calls(() => readAt(fd, 0, facts.size)))
+      const state = isHashed || isSettled ? await this.#named(stamp, hash, isSettled) : stamp
       const isUtf8 = formatOf(rel) === 'pdf' || (await this.#isUtf8(fd, facts.size, calls))
       const handle = ++this.#handles
       this.#held.set(handle, { fd, base })
@@ -114,6 +123,18 @@ export class ReportFiles {
       this.#closer.close({ fd, base })
       throw error
     }
+  }
+
+  /**
+   * The name of a state of a file: that of its bytes where it was new when it was first named, else that of its stamp.
+   * @param isLasting whether the stamp means these bytes from now on
+   */
+  async #named(stamp: string, hash: () => Promise<string>, isLasting: boolean): Promise<string> {
+    const known = this.#names.get(stamp)
+    if (isLasting && (!known || known.isLasting)) return known?.name ?? stamp
+    const name = await hash()
+    this.#names.set(stamp, { name, isLasting })
+    return name
   }
 
   /** Opens a regular file, and nothing else: a FIFO would let its writer go on. */

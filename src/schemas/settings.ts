@@ -33,7 +33,7 @@ export const SettingTexts = Type.Object({
     flag: 'base',
     value: 'NAME=PATH',
     allowed:
-      'NAME=PATH, comma between several, each name of 1 to 64 letters, digits, ".", "_" or "-", and used once',
+      'NAME=PATH, comma between several, each name of 1 to 64 letters, digits, ".", "_" or "-", not "." or "..", and used once',
     description: 'The folders of reports; `~` is the home folder, `\\,` a comma within a path',
     defaultText: 'the sample reports that come with the project, as base `samples`',
     repeatable: true

@@ -1,6 +1,6 @@
 import type { Followers } from './followers.js'
 import type { History } from './history.js'
-import type { MarkdownReport } from './markdown-page.js'
+import type { MarkdownReport } from './markdown-report.js'
 import type { Metrics } from './metrics.js'
 import type { OpenReport } from './opener-messages.js'
 import type { Pages } from './pages.js'
@@ -21,9 +21,10 @@ export interface Reports {
   open(base: string, rel: string): Promise<ReportFile>
   /**
    * A page of a Markdown report.
+   * @param signal who asked has gone
    * @throws NotRendered, Busy
    */
-  render(report: MarkdownReport): Promise<string>
+  render(report: MarkdownReport, signal: AbortSignal): Promise<string>
 }
 
 /** What plugins and routes meet through. */

@@ -1,19 +1,10 @@
 import GithubSlugger from 'github-slugger'
 import MarkdownIt from 'markdown-it'
 import sanitize from 'sanitize-html'
-import type { Entry } from '../schemas/entry.js'
 import { decodeText } from './decode.js'
 import { splitFrontMatter } from './front-matter.js'
+import { type MarkdownReport, TOO_LARGE } from './markdown-report.js'
 import { PAGE_STYLE } from './page-look.js'
-
-/** A Markdown report that is to be shown as a page. */
-export interface MarkdownReport {
-  entry: Pick<Entry, 'base' | 'rel' | 'title' | 'date'>
-  /** The report, or what it begins with. */
-  bytes: Buffer
-  /** Whether it goes on behind these bytes. */
-  cut: boolean
-}
 
 const markdown = new MarkdownIt({ html: true, linkify: true }).use((it) => {
   it.core.ruler.push('names', ({ tokens }) => {
@@ -67,7 +58,7 @@ export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
   const text = decodeText({ bytes, cut })
   const body = text.slice(splitFrontMatter(text).body)
   const rendered = markdown.render(body)
-  if (rendered.length > MOST_PAGE) throw new Error('the page would be too large')
+  if (rendered.length > MOST_PAGE) throw new Error(TOO_LARGE)
   const content = sanitize(rendered, ALLOWED)
   const { base, rel, title, date } = entry
   const home = '../'.repeat(rel.split('/').length + 1)

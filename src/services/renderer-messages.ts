@@ -1,4 +1,4 @@
-import type { MarkdownReport } from './markdown-page.js'
+import type { MarkdownReport } from './markdown-report.js'
 
 /** All that the renderer and its parent have to say to each other. */
 export interface RendererTalk {

@@ -138,7 +138,13 @@ function decodeBases(text: string): Base[] | undefined {
   const bases: Base[] = []
   for (const piece of pieces.filter(Boolean)) {
     const match = /^([A-Za-z0-9._-]{1,64})=(.+)$/s.exec(piece)
-    if (!match || match[2]?.includes('\0') || bases.some(({ name }) => name === match[1])) return undefined
+    if (
+      !match ||
+      /^\.\.?$/.test(match[1] as string) ||
+      match[2]?.includes('\0') ||
+      bases.some(({ name }) => name === match[1])
+    )
+      return undefined
     bases.push({ name: match[1] as string, root: match[2] as string })
   }
   return bases.length > 0 ? bases : undefined

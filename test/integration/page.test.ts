@@ -286,12 +286,12 @@ t.test('what is wrong is said in plain words, with what to do', { skip }, async 
   const notices = page.locator('#notices p')
   await notices.nth(1).waitFor()
   const texts = await notices.allTextContents()
-  t.match(
-    texts[0],
-    /^a has lost too many reports to believe it; it was last seen whole .*200 reports stay listed\./
-  )
+  t.match(texts[0], /^a has lost too many reports to believe it; it was last seen whole .*200 /)
   t.match(texts[0], /--accept-removals a/)
-  t.match(texts[1], /^b gives no answer; .*Its last known 3 reports stay listed\./)
+  t.match(
+    texts[1],
+    /^b can not be looked at; .* its 3 known reports stay listed until it answers again\. Look at /
+  )
   t.equal(await countIn(page), '203 reports')
   t.ok(await page.locator('#fresh.degraded').isVisible())
 })
@@ -389,6 +389,33 @@ t.test('it keeps nobody out, in any width and colour', { skip }, async (t) => {
   }
   const { page } = await openPage(t, `${url}reports/a/${day(3)}-report-6.md?view=rendered`)
   t.equal(await page.title(), 'Report 6 of days')
+})
+
+t.test('the list keeps room in small and zoomed windows, and all of it is printed', { skip }, async (t) => {
+  const { url } = await stage(t)
+  for (const [width, height] of [
+    [320, 256],
+    [640, 360],
+    [640, 400],
+    [320, 568],
+    [1280, 400]
+  ] as const) {
+    const { page } = await openPage(t, url, { width, height })
+    await shows(page, '203 reports')
+    const open = page.locator('#more > summary')
+    if (await open.isVisible()) await open.click()
+    const box = await page.locator('#reports').boundingBox()
+    t.ok(box && box.height >= 150, `${width} x ${height}: ${box?.height}`)
+    await page.locator('.title').first().focus()
+    t.ok(await page.locator('.title').first().isVisible())
+    t.ok(await page.evaluate<boolean>('document.documentElement.scrollWidth <= innerWidth'))
+  }
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  await page.emulateMedia({ media: 'print' })
+  await page.evaluate("dispatchEvent(new Event('beforeprint'))")
+  t.equal(await page.locator('.title').count(), 203)
+  t.equal(await page.locator('#filters').isVisible(), false)
 })
 
 async function violationsIn(page: Page, axe: string): Promise<string[]> {

@@ -1,26 +1,43 @@
+import { LRUCache } from 'lru-cache'
 import pLimit from 'p-limit'
 import { Busy, ChildLost, NotRendered } from '../errors.js'
 import { digestOf } from '../etag.js'
-import type { MarkdownReport } from '../markdown-page.js'
+import { type MarkdownReport, TOO_LARGE } from '../markdown-report.js'
 import type { RendererTalk } from '../renderer-messages.js'
 import { Child } from './child.js'
 
 /** A report that takes longer is given up, and its process with it; milliseconds. */
 const SILENCE_MS = 5000
+/** Who stands in line for so long is sent away, in milliseconds. */
+const PATIENCE_MS = 15_000
 /** So much waits for its pages, in bytes. */
 const MOST_WAITING = 64 << 20
+/** Pages that were made lately are kept, up to so many characters. */
+const MOST_KEPT = 16 << 20
 /** What a page is made in, in MiB. */
 const MOST_MEMORY = 512
-/** So many reports that took too long are remembered, and not tried again. */
+/** So many reports that can not be shown are remembered, and not tried again. */
 const MOST_REFUSED = 100
 const THREADS = 1
+
+/** A page that is made for all who ask for it meanwhile. */
+interface Making {
+  page: Promise<string>
+  /** How many still wait. */
+  waiting: number
+}
 
 /** The process that makes pages of Markdown, seen from its parent; started when the first one is asked for. */
 export class Renderer {
   readonly #main: URL
   /** One after the other, so that who takes too long costs nobody else his page. */
   readonly #inTurn = pLimit(1)
-  readonly #refused = new Set<string>()
+  readonly #making = new Map<string, Making>()
+  readonly #kept = new LRUCache<string, string>({
+    maxSize: MOST_KEPT,
+    sizeCalculation: ({ length }) => length + 1
+  })
+  readonly #refused = new LRUCache<string, string>({ max: MOST_REFUSED })
   #child: Child<RendererTalk> | undefined
   #waiting = 0
   #stopped = false
@@ -30,17 +47,18 @@ export class Renderer {
     this.#main = main
   }
 
-  /** @throws NotRendered, Busy */
-  async render(report: MarkdownReport): Promise<string> {
-    const { length } = report.bytes
-    if (this.#waiting + length > MOST_WAITING)
-      throw new Busy(`${this.#waiting} bytes of reports that are to be shown`)
-    this.#waiting += length
-    try {
-      return await this.#inTurn(() => this.#render(report))
-    } finally {
-      this.#waiting -= length
-    }
+  /**
+   * @param signal who asked has gone
+   * @throws NotRendered, Busy
+   */
+  async render(report: MarkdownReport, signal: AbortSignal): Promise<string> {
+    const key = digestOf(JSON.stringify([report.entry, report.cut]), report.bytes)
+    const kept = this.#kept.get(key)
+    if (kept !== undefined) return kept
+    const refused = this.#refused.get(key)
+    if (refused !== undefined || this.#stopped) throw new NotRendered(refused ?? 'the service is stopping')
+    const making = this.#making.get(key) ?? this.#begin(key, report)
+    return await wait(making, signal)
   }
 
   stop(): void {
@@ -48,21 +66,36 @@ export class Renderer {
     this.#child?.leave('the renderer was given up')
   }
 
-  async #render(report: MarkdownReport): Promise<string> {
-    const digest = digestOf(report.bytes)
-    if (this.#refused.has(digest) || this.#stopped) throw new NotRendered(TOO_LONG)
-    try {
-      return await this.#running().ask(report)
-    } catch (cause) {
-      if (!this.#stopped) this.#refuse(digest)
-      throw new NotRendered(cause instanceof ChildLost ? TOO_LONG : (cause as Error).message)
-    }
+  #begin(key: string, report: MarkdownReport): Making {
+    const { length } = report.bytes
+    if (this.#waiting + length > MOST_WAITING)
+      throw new Busy(`${this.#waiting} bytes of reports that are to be shown`)
+    this.#waiting += length
+    const page = this.#inTurn(async () => {
+      // Nobody wants it any more: those behind it need not wait.
+      if (making.waiting === 0) throw new Busy('nobody waits')
+      return await this.#render(key, report)
+    }).finally(() => {
+      this.#waiting -= length
+      this.#making.delete(key)
+    })
+    page.catch(() => {}) // all who waited may have gone
+    const making: Making = { page, waiting: 0 }
+    this.#making.set(key, making)
+    return making
   }
 
-  #refuse(digest: string): void {
-    const [oldest] = this.#refused
-    if (this.#refused.size >= MOST_REFUSED && oldest !== undefined) this.#refused.delete(oldest)
-    this.#refused.add(digest)
+  async #render(key: string, report: MarkdownReport): Promise<string> {
+    try {
+      const page = await this.#running().ask(report)
+      this.#kept.set(key, page)
+      return page
+    } catch (cause) {
+      const reason =
+        cause instanceof ChildLost ? TOO_LONG : (cause as Error).message === TOO_LARGE ? TOO_LARGE : ODD
+      if (!this.#stopped) this.#refused.set(key, reason)
+      throw new NotRendered(reason)
+    }
   }
 
   #running(): Child<RendererTalk> {
@@ -75,3 +108,24 @@ export class Renderer {
 }
 
 const TOO_LONG = 'it takes too long, or too much memory'
+const ODD = 'it can not be read as Markdown'
+
+/** @throws Busy when that takes too long, or who asked has gone */
+async function wait(making: Making, signal: AbortSignal): Promise<string> {
+  making.waiting++
+  let timer: NodeJS.Timeout | undefined
+  let leave = () => {}
+  const tooLong = new Promise<never>((_resolve, reject) => {
+    leave = () => reject(new Busy('other reports are being shown'))
+    timer = setTimeout(leave, PATIENCE_MS)
+    signal.addEventListener('abort', leave)
+    if (signal.aborted) leave()
+  })
+  try {
+    return await Promise.race([making.page, tooLong])
+  } finally {
+    making.waiting--
+    clearTimeout(timer)
+    signal.removeEventListener('abort', leave)
+  }
+}

@@ -44,7 +44,9 @@ export class ReportOpener {
   readonly #options: ReportOpenerOptions
   readonly #traffic: Map<string, Traffic>
   #child: Child<OpenerTalk> | undefined
-  readonly #over = new AbortController()
+  /** How to refuse each of those that wait. */
+  readonly #refusals = new Set<() => void>()
+  #isOver = false
 
   constructor(options: ReportOpenerOptions) {
     this.#options = options
@@ -53,7 +55,7 @@ export class ReportOpener {
 
   /** @throws ReportGone, ReportUnreadable, BaseSilent, Busy, Stopping */
   async open(base: string, rel: string): Promise<ReportFile> {
-    if (this.#over.signal.aborted) throw new Stopping()
+    if (this.#isOver) throw new Stopping()
     const traffic = this.#traffic.get(base)
     if (!traffic) throw new ReportGone(rel, base)
     checkRoom(base, traffic)
@@ -73,7 +75,8 @@ export class ReportOpener {
 
   /** Refuses what is asked from now on, and what still waits for a base; reports that are being sent go on. */
   refuse(): void {
-    this.#over.abort()
+    this.#isOver = true
+    for (const refuse of this.#refusals) refuse()
   }
 
   /** Gives the process up, whatever it does. */
@@ -141,13 +144,12 @@ export class ReportOpener {
     late: (answer: OpenerAnswer) => void,
     mayRefuse = true
   ): Promise<OpenerAnswer> {
-    const { signal } = this.#over
     let timer: NodeJS.Timeout | undefined
     let refuse = () => {}
     const limit = new Promise<never>((_resolve, reject) => {
       timer = setTimeout(() => reject(new BaseSilent(base)), this.#options.settings.timeoutMs)
       refuse = () => reject(new Stopping())
-      if (mayRefuse) signal.addEventListener('abort', refuse)
+      if (mayRefuse) this.#refusals.add(refuse)
     })
     try {
       return await Promise.race([asked, limit])
@@ -156,7 +158,7 @@ export class ReportOpener {
       throw error instanceof ChildLost ? new OpenerLost() : error
     } finally {
       clearTimeout(timer)
-      signal.removeEventListener('abort', refuse)
+      this.#refusals.delete(refuse)
     }
   }
 }

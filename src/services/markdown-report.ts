@@ -1,0 +1,13 @@
+import type { Entry } from '../schemas/entry.js'
+
+/** A Markdown report that is to be shown as a page. */
+export interface MarkdownReport {
+  entry: Pick<Entry, 'base' | 'rel' | 'title' | 'date'>
+  /** The report, or what it begins with. */
+  bytes: Buffer
+  /** Whether it goes on behind these bytes. */
+  cut: boolean
+}
+
+/** Why a page is not made of a report of which it would be too large. */
+export const TOO_LARGE = 'the page would be too large'
