@@ -1,5 +1,3 @@
-import type { Filter } from '../schemas/listing.js'
-
 /** What is filtered by, as it stands in the page's address. Lists are empty where anything will do, texts likewise. */
 export interface Filters {
   q: string
@@ -45,9 +43,4 @@ export function queryOf({ q, base, type, from, to }: Filters): string {
 /** How many kinds of filters are set, the search aside. */
 export function filtersSet({ base, type, from, to }: Filters): number {
   return [base.length > 0, type.length > 0, from !== '' || to !== ''].filter(Boolean).length
-}
-
-/** A part of the filters as the service's listing takes it. */
-export function asked({ q, from, to }: Filters): Filter {
-  return { ...(q !== '' && { q }), ...(from !== '' && { from }), ...(to !== '' && { to }) }
 }

@@ -11,7 +11,7 @@ import { Rebuilds } from '../services/rebuilds.js'
 import '../services/decorators.js'
 
 export interface BuilderPluginOptions {
-  /** Whether a build is begun when the service is ready, and whenever the manifest can not be used. */
+  /** Whether a build is begun when the service is ready. */
   byItself: boolean
   /** Makes the builder process. */
   process: (listen: {

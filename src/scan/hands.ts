@@ -4,7 +4,7 @@ import { promisify } from 'node:util'
 import type { Head } from '../services/decode.js'
 
 /** Bytes of a file that are read at most. */
-const HEAD_BYTES = 65_536
+export const HEAD_BYTES = 65_536
 
 export type Kind = 'file' | 'folder' | 'link' | 'other'
 
@@ -47,7 +47,7 @@ export interface HandsNow extends Hands {
 }
 
 // O_NONBLOCK: a FIFO that took the file's place since its folder was listed must not block.
-const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK
+export const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK
 
 /** For local file systems: a call costs some microseconds, a promise ten times that. */
 export const syncHands: HandsNow = {
@@ -113,15 +113,21 @@ async function openSlowly<T>(path: string, wants: (size: number) => boolean, tak
   try {
     const stat = factsOf(await fstat(fd, { bigint: true }))
     if (!stat.isFile || !wants(stat.size)) return take(stat, undefined)
-    const bytes = Buffer.allocUnsafe(Math.min(stat.size, HEAD_BYTES))
-    let length = 0
-    for (let read = -1; read !== 0 && length < bytes.length; length += read) {
-      read = (await readFile(fd, bytes, length, bytes.length - length, length)).bytesRead
-    }
-    return take(stat, { bytes: bytes.subarray(0, length), cut: stat.size > HEAD_BYTES })
+    const bytes = await readAt(fd, 0, Math.min(stat.size, HEAD_BYTES))
+    return take(stat, { bytes, cut: stat.size > HEAD_BYTES })
   } finally {
     await closeFile(fd)
   }
+}
+
+/** Reads a part of an open file; fewer bytes than asked for at its end alone. */
+export async function readAt(fd: number, from: number, length: number): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length)
+  let filled = 0
+  for (let read = -1; read !== 0 && filled < length; filled += read) {
+    read = (await readFile(fd, bytes, filled, length - filled, from + filled)).bytesRead
+  }
+  return bytes.subarray(0, filled)
 }
 
 const BYTES = { withFileTypes: true, encoding: 'buffer' } as unknown as { withFileTypes: true }

@@ -13,7 +13,7 @@ export interface Pinned {
 }
 
 /** Linux: takes a place in the tree without opening what stands there. */
-const O_PATH = 0o10000000
+export const O_PATH = 0o10000000
 const ROOT = O_PATH | fs.constants.O_DIRECTORY
 const FOLDER = ROOT | fs.constants.O_NOFOLLOW
 

@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import { isInUtf8 } from '../services/decode.js'
+import { digestOf } from '../services/etag.js'
 import { formatOf } from '../services/format.js'
 import type { OpenerAnswer, OpenReport } from '../services/opener-messages.js'
 import { type Select, selects } from '../services/select.js'
@@ -11,8 +11,9 @@ import { Closer, type Held } from './closer.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
 import { Gate, Silence } from './gate.js'
+import { FLAGS, HEAD_BYTES, readAt } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
-import type { Calls } from './pin.js'
+import { type Calls, O_PATH } from './pin.js'
 import { trustIn } from './trust.js'
 
 export interface ReportFilesOptions {
@@ -26,19 +27,11 @@ export interface ReportFilesOptions {
 
 /** File calls of one base at once: so many threads a base that hangs keeps. */
 export const CALLS_AT_ONCE = 4
-/** So much of a text tells whether it is UTF-8, in bytes. */
-const HEAD_BYTES = 65_536
-
-// O_NONBLOCK: a FIFO that took the file's place since it was listed must not block.
-const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK
-
 const open = promisify(fs.open)
 const fstat = promisify(fs.fstat)
 const lstat = promisify(fs.lstat)
-const read = promisify(fs.read)
 
-/** Linux: takes a place in the tree without opening what stands there. */
-const PLACE = 0o10000000 | fs.constants.O_NOFOLLOW
+const PLACE = O_PATH | fs.constants.O_NOFOLLOW
 
 /** So large a report is read whole while it is new, in bytes, here and on mounts: then its tag names its bytes. */
 const MOST_HASHED = 1 << 22
@@ -46,6 +39,7 @@ const MOST_HASHED_AFAR = HEAD_BYTES
 /** A tag that named the bytes of a new report stays good when the report is new no more; for so long, in milliseconds. */
 const REMEMBERED_MS = 30 * 60_000
 const MOST_REMEMBERED = 10_000
+
 /** Reports, opened and read below their bases; no call blocks this process, and a base that hangs blocks no other. */
 export class ReportFiles {
   readonly #options: ReportFilesOptions
@@ -110,7 +104,7 @@ export class ReportFiles {
       const { mtimeNs, ctimeNs, ino } = stat
       const facts = { isFile: true, size: Number(stat.size), mtimeNs, ctimeNs, ino }
       const isSettled = !trust.isFresh(facts)
-      const stamp = digestOf(`${base} ${Object.values(trust.stamp(facts)).join(' ')}`)
+      const stamp = digestOf(`${base}/${rel} ${Object.values(trust.stamp(facts)).join(' ')}`)
       const isHashed = !isSettled && facts.size <= (isDisk(mount) ? MOST_HASHED : MOST_HASHED_AFAR)
       const hash = async () => digestOf(await calls(() => readAt(fd, 0, facts.size)))
       const state = isHashed || isSettled ? await this.#named(stamp, hash, isSettled) : stamp
@@ -172,20 +166,7 @@ export class ReportFiles {
   }
 }
 
-async function readAt(fd: number, from: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length)
-  let filled = 0
-  for (let took = -1; took !== 0 && filled < length; filled += took) {
-    took = (await read(fd, bytes, filled, length - filled, from + filled)).bytesRead
-  }
-  return bytes.subarray(0, filled)
-}
-
 /** @throws as where there is nothing, for what is no regular file */
 function checkKind(stat: { isFile(): boolean }): void {
   if (!stat.isFile()) throw Object.assign(new Error('no regular file'), { code: 'ENOENT', syscall: 'open' })
-}
-
-function digestOf(what: string | Buffer): string {
-  return createHash('sha256').update(what).digest('hex').slice(0, 32)
 }

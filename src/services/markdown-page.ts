@@ -2,6 +2,7 @@ import GithubSlugger from 'github-slugger'
 import MarkdownIt from 'markdown-it'
 import sanitize from 'sanitize-html'
 import { decodeText } from './decode.js'
+import { escapeHtml } from './escape.js'
 import { splitFrontMatter } from './front-matter.js'
 import { type MarkdownReport, TOO_LARGE } from './markdown-report.js'
 import { PAGE_STYLE } from './page-look.js'
@@ -68,16 +69,16 @@ export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escape(title)}</title>
+<title>${escapeHtml(title)}</title>
 <style>${PAGE_STYLE}</style>
 </head>
 <body>
 <header>
 <nav aria-label="Report"><a href="${home}">All reports</a> <a href="?view=raw">Raw text</a></nav>
-<p><bdi>${escape(base)}</bdi> / <bdi>${escape(rel)}</bdi> <time datetime="${escape(date)}">${escape(date.slice(0, 10))}</time></p>
+<p><bdi>${escapeHtml(base)}</bdi> / <bdi>${escapeHtml(rel)}</bdi> <time datetime="${escapeHtml(date)}">${escapeHtml(date.slice(0, 10))}</time></p>
 </header>
 <main dir="auto">
-${/<h1[ >]/.test(content) ? '' : `<h1>${escape(title)}</h1>\n`}${content}
+${/<h1[ >]/.test(content) ? '' : `<h1>${escapeHtml(title)}</h1>\n`}${content}
 </main>
 ${note}
 </body>
@@ -94,8 +95,4 @@ function aligned(tagName: string, { style, ...attribs }: sanitize.Attributes): s
 function toPage(href: string): string {
   const [, path, hash] = /^(?![a-z][a-z0-9+.-]*:|\/\/|#)([^?#]+\.(?:md|markdown))(#.*)?$/i.exec(href) ?? []
   return path === undefined ? href : `${path}?view=rendered${hash ?? ''}`
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { escapeHtml } from './escape.js'
 import type { Settings } from './settings.js'
 
 /** The page, and what it may load and do. */
@@ -17,7 +18,7 @@ export function pageFor(html: string, { reportUrl, serveReports }: Settings): Pa
   const told = JSON.stringify(reportUrl === undefined ? own : { reportUrl })
   const body = html.replace(
     '<meta name="reports-index" content="">',
-    () => `<meta name="reports-index" content="${escape(told)}">`
+    () => `<meta name="reports-index" content="${escapeHtml(told)}">`
   )
   const hashOf = (tag: string) => {
     const text = new RegExp(`<${tag}[^>]*>([^]*?)</${tag}>`).exec(body)?.[1] ?? ''
@@ -36,8 +37,4 @@ export function pageFor(html: string, { reportUrl, serveReports }: Settings): Pa
     "trusted-types 'none'"
   ]
   return { body: Buffer.from(body), policy: policy.join('; ') }
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (char) => `&#${char.charCodeAt(0)};`)
 }
