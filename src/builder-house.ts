@@ -1,11 +1,14 @@
 import { BaseScanner } from './scan/base-scanner.js'
+import { isPlaceUncertain } from './scan/manifest-place.js'
 import { distrustMounts, isLocal, readMounts } from './scan/mounts.js'
 import { findOverlaps } from './scan/overlap.js'
 import { realPathWithin } from './scan/real-path.js'
 import { Builder, type BuilderPorts } from './services/builder.js'
 import { boundedManifestFile } from './services/io/bounded-manifest-file.js'
+import { placeLock } from './services/io/lock.js'
 import { manifestFile } from './services/io/manifest-file.js'
 import { tick } from './services/io/tick.js'
+import { listingSettingsOf } from './services/listing-settings.js'
 import { makeSelect } from './services/select.js'
 import type { Settings } from './services/settings.js'
 
@@ -60,7 +63,14 @@ export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...port
   )
   const canHang = () => !isLocal(manifest, mounts())
   const roots = () => bases.map(({ root }) => realPathWithin(root, mounts()))
-  const file = boundedManifestFile(manifestFile(manifest, roots, now, canHang), {
+  const opened = manifestFile({
+    path: manifest,
+    keep: roots,
+    now,
+    canHang,
+    placeLock: placeLock(() => ({ path: manifest, local: !canHang() }))
+  })
+  const file = boundedManifestFile(opened, {
     limitMs: timeoutMs,
     shortMs: Math.min(timeoutMs, SHORT_MS),
     canHang,
@@ -69,7 +79,18 @@ export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...port
     isWanted
   })
   const overlaps = () => findOverlaps(bases, mounts())
-  const builder = new Builder({ scanners, overlaps, select, maxDrop, manifest: file, now, tick, ...ports })
+  const builder = new Builder({
+    scanners,
+    overlaps,
+    select,
+    maxDrop,
+    settings: listingSettingsOf(settings),
+    manifest: file,
+    isPlaceUncertain: (found) => isPlaceUncertain(manifest, bases, mounts(), found),
+    now,
+    tick,
+    ...ports
+  })
   return {
     manifest,
     scanners,

@@ -5,7 +5,11 @@ import { settingsFrom, version } from './surroundings.js'
 
 const OWN_FLAGS = {
   serve: {},
-  build: { full: { type: 'boolean' }, 'accept-removals': { type: 'string', multiple: true } },
+  build: {
+    full: { type: 'boolean' },
+    'accept-removals': { type: 'string', multiple: true },
+    'forget-base': { type: 'string', multiple: true }
+  },
   list: {
     json: { type: 'boolean' },
     in: { type: 'string', multiple: true },
@@ -53,7 +57,8 @@ async function run(command: Command, settings: Settings, values: Values): Promis
     const { buildCommand } = await import('./commands/build.js')
     return await buildCommand(settings, {
       full: values['full'] === true,
-      acceptRemovals: (values['accept-removals'] as string[] | undefined) ?? []
+      acceptRemovals: (values['accept-removals'] as string[] | undefined) ?? [],
+      forgetBases: (values['forget-base'] as string[] | undefined) ?? []
     })
   }
   if (command === 'verify') {
@@ -124,7 +129,9 @@ function textsIn(values: Values): Texts {
 function fail(error: unknown): void {
   const { message, code, syscall } = error as NodeJS.ErrnoException
   const wrongUse =
-    error instanceof UsageError || error instanceof SettingError || code === 'RI_ERR_UNKNOWN_BASE'
+    error instanceof UsageError ||
+    error instanceof SettingError ||
+    ['RI_ERR_UNKNOWN_BASE', 'RI_ERR_OWN_BASE'].includes(code ?? '')
   process.stderr.write(
     `reports-index: ${syscall === 'listen' || syscall === 'getaddrinfo' ? listenSentence(code, message) : message.split('\n', 1)[0]}\n`
   )

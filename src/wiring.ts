@@ -4,7 +4,7 @@ import { realPathWithin } from './scan/real-path.js'
 import { CALLS_AT_ONCE } from './scan/report-files.js'
 import { BuilderProcess, type BuilderProcessOptions, PATIENCE_MS } from './services/io/builder-process.js'
 import { Child } from './services/io/child.js'
-import { socketLock } from './services/io/lock.js'
+import { fileLock } from './services/io/lock.js'
 import { manifestView } from './services/io/manifest-view.js'
 import { Renderer } from './services/io/renderer.js'
 import { ReportOpener } from './services/io/report-opener.js'
@@ -34,7 +34,7 @@ export function builderProcess(
     main: new URL('./builder-main.js', import.meta.url),
     settings,
     place: () => placeOf(settings),
-    lock: socketLock,
+    lock: fileLock,
     silenceMs: Math.max(settings.timeoutMs, SILENCE_MS),
     ...listen
   })
@@ -63,7 +63,7 @@ export async function builderForOne(
   return {
     async build(job) {
       const patience = { ms: PATIENCE_MS, signal: over.signal }
-      return await socketLock(house.manifest).hold(
+      return await fileLock({ path: house.manifest, local: true }).hold(
         async () => builtFrom(await house.builder.build(job), false),
         async () => undefined,
         patience

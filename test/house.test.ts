@@ -178,6 +178,7 @@ t.test('documents name only settings, flags, routes and codes that there are', a
   const own = [
     'full',
     'accept-removals',
+    'forget-base',
     'json',
     'in',
     'type',

@@ -1,5 +1,6 @@
 import type { BuildResult } from '../schemas/rebuild.js'
-import { UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
+import { OwnBase, UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
+import { DEFERRED } from '../services/health.js'
 import type { Settings } from '../services/settings.js'
 import { builderForOne } from '../wiring.js'
 import { printable } from './printable.js'
@@ -9,6 +10,7 @@ import { onStop } from './signals.js'
 export interface BuildFlags {
   full: boolean
   acceptRemovals: string[]
+  forgetBases: string[]
 }
 
 const WARNINGS_SHOWN = 20
@@ -19,11 +21,13 @@ const WARNINGS_SHOWN = 20
  */
 export async function buildCommand(
   settings: Settings,
-  { full, acceptRemovals }: BuildFlags
+  { full, acceptRemovals, forgetBases }: BuildFlags
 ): Promise<number> {
   for (const name of acceptRemovals) {
     if (!settings.bases.some((base) => base.name === name)) throw new UnknownBase(name)
   }
+  const own = forgetBases.find((name) => settings.bases.some((base) => base.name === name))
+  if (own !== undefined) throw new OwnBase(own)
   const shown = await showProgress()
   const builder = await builderForOne(settings, {
     progress: shown.tell,
@@ -37,15 +41,21 @@ export async function buildCommand(
   }
   onStop(stop)
   try {
-    const { result, notWritten } = await builder.build(
-      { mode: full ? 'full' : 'incremental', paths: [], acceptRemovals },
+    const { result, notWritten, otherSettings, isDeferred } = await builder.build(
+      {
+        mode: full ? 'full' : 'incremental',
+        paths: [],
+        acceptRemovals,
+        ...(forgetBases.length > 0 && { forgetBases })
+      },
       false
     )
     shown.end()
     process.stdout.write(summary(result))
-    if (notWritten === undefined) return 0
-    process.stderr.write(`${whyNotWritten(notWritten)}: ${settings.manifest}\n`)
-    return 1
+    const notes = [...(otherSettings ?? []), ...(isDeferred ? [DEFERRED] : [])]
+    for (const note of notes) process.stderr.write(`${note}\n`)
+    if (notWritten !== undefined) process.stderr.write(`${whyNotWritten(notWritten)}: ${settings.manifest}\n`)
+    return notWritten === undefined && notes.length === 0 ? 0 : 1
   } finally {
     shown.end()
     await builder.stop()

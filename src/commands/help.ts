@@ -26,11 +26,15 @@ const COMMANDS: Record<string, Command> = {
     examples: ['reports-index serve --base cloud=/mnt/gdrive/Outputs --base workspace=~/reports --port 8080']
   },
   build: {
-    usage: 'build [--full] [--accept-removals BASE]',
+    usage: 'build [--full] [--accept-removals BASE] [--forget-base BASE]',
     words: 'one build: look at the bases, write the manifest',
     flags: [
       ['--full', 'read every head again, changed or not'],
-      ['--accept-removals BASE', 'the missing reports of this base are really gone (repeatable)']
+      ['--accept-removals BASE', 'the missing reports of this base are really gone (repeatable)'],
+      [
+        '--forget-base BASE',
+        'a base that the manifest holds and the settings do not: its reports go (repeatable)'
+      ]
     ],
     examples: [
       'reports-index build --base cloud=/mnt/gdrive/Outputs --manifest ~/.local/state/reports-index.json'

@@ -4,6 +4,7 @@ import type { BaseStatus } from '../schemas/base-status.js'
 import type { Progress, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
 import { notWritten as whyNotWritten } from '../services/errors.js'
+import { DEFERRED } from '../services/health.js'
 import { type Job, refresh, type Tick } from '../services/job.js'
 import type { Snapshot } from '../services/manifest.js'
 import type { Reader } from '../services/reader.js'
@@ -18,7 +19,8 @@ export interface BuilderPluginOptions {
     progress(progress: Progress): void
     warn(message: string): void
     lastGood(): Snapshot | undefined
-    reader: Pick<Reader, 'refresh' | 'expect' | 'afterBuild'>
+    waiting(ms: number | undefined): void
+    reader: Pick<Reader, 'refresh' | 'expect' | 'afterBuild' | 'manifestEtag'>
   }) => {
     build(job: Job, handOver: boolean): Promise<Built>
     findEscape(paths: ReportPath[]): Promise<ReportPath | undefined>
@@ -40,9 +42,11 @@ export default fp<BuilderPluginOptions>(
       },
       warn: (message) => log.warn(message),
       lastGood: () => fastify.reader.lastGood,
+      waiting: (ms) => builder.waiting(ms),
       reader: fastify.reader
     })
     const tellBases = teller(log)
+    const tellNotes = noteTeller(log)
     const tellProgress = progressTeller(log)
     const builder = new Rebuilds({
       async build(job, handOver) {
@@ -56,6 +60,7 @@ export default fp<BuilderPluginOptions>(
         logBuild(log, built, job)
         fastify.metrics.built(built, job, progress)
         tellBases(built.status.bases)
+        tellNotes([...(built.otherSettings ?? []), ...(built.isDeferred ? [DEFERRED] : [])])
         await fastify.reader.afterBuild(built)
       },
       failed(error, job) {
@@ -65,6 +70,7 @@ export default fp<BuilderPluginOptions>(
       wantsListing: () => fastify.reader.wantsListing,
       wantsMending: () => fastify.reader.wantsMending,
       baseNames,
+      toldAt: () => fastify.reader.toldAt,
       now,
       tick
     })
@@ -102,6 +108,16 @@ function progressTeller(log: FastifyBaseLogger): (progress: Progress) => void {
     toldAt = performance.now()
     const parts = bases.map(({ name, files, read }) => `${name}: ${files} looked at, ${read} read`)
     log.info({ step, bases }, `still building (${step}): ${parts.join('; ')}`)
+  }
+}
+
+/** Tells what an operator should know, once per change. */
+function noteTeller(log: FastifyBaseLogger): (notes: readonly string[]) => void {
+  let told = ''
+  return (notes) => {
+    if (told === notes.join()) return
+    told = notes.join()
+    for (const note of notes) log.warn(note)
   }
 }
 

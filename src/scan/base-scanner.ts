@@ -2,10 +2,11 @@ import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
 import pLimit from 'p-limit'
 import type { Warning } from '../schemas/entry.js'
-import type { Look, Scan } from '../services/reconcile.js'
+import type { Place } from '../services/base-place.js'
+import type { Look, Scan } from '../services/scan-result.js'
 import { type Select, selects } from '../services/select.js'
 import type { Base } from '../services/settings.js'
-import { statusPathOf } from '../services/status.js'
+import { asidePathOf, statusPathOf } from '../services/status.js'
 import type { Tracked, Trackeds } from '../services/tracked.js'
 import { describeFault, faultCode } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
@@ -14,6 +15,7 @@ import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
+import { placeOf } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { lookAt, walk } from './walk.js'
@@ -37,6 +39,8 @@ export interface ScannerOptions {
 export interface PathsLook {
   found: Map<string, Tracked | undefined>
   warnings: Warning[]
+  /** The base's root holds nothing that could be a report, or lead to one. */
+  isEmpty: boolean
 }
 
 /** One base as the builder sees it. It remembers which answers the base owes. */
@@ -61,6 +65,12 @@ export class BaseScanner {
   /** What a walk of the base comes to: the mount that it lies on, and those below it. */
   #mountsIn(root: string, mounts: readonly Mount[]): (Mount | undefined)[] {
     return [mountOf(root, mounts), ...mounts.filter(({ point }) => point !== root && isWithin(point, root))]
+  }
+
+  /** Where the base lies. Asks the kernel, not the base. */
+  place(): Place {
+    const mounts = this.#options.mounts()
+    return placeOf(realPathWithin(this.base.root, mounts), mounts)
   }
 
   /** Looks at the whole base. */
@@ -109,8 +119,13 @@ export class BaseScanner {
     options: WalkOptions,
     calls: Calls | undefined
   ): Promise<PathsLook> {
-    const look: PathsLook = { found: new Map(), warnings: [] }
     const top = await realPathOf(options.root, calls)
+    const names = await options.hands.names(top)
+    const { select } = options
+    const isEmpty = !names.some(({ kind, name }) =>
+      kind === 'folder' ? select.folder(name) : kind === 'file' && select.file(name)
+    )
+    const look: PathsLook = { found: new Map(), warnings: [], isEmpty }
     const inTurn = pLimit(this.#options.limit())
     await inTurn.map(rels, async (rel) => {
       look.found.set(rel, undefined)
@@ -158,7 +173,9 @@ export class BaseScanner {
     const folder = dirname(manifest)
     if (!isWithin(folder, root)) return () => false
     const prefix = folder === root ? '' : `${folder.slice(root === '/' ? 1 : root.length + 1)}/`
-    const own = [manifest, statusPathOf(manifest)].map((path) => prefix + basename(path))
+    const own = [manifest, statusPathOf(manifest), asidePathOf(manifest)].map(
+      (path) => prefix + basename(path)
+    )
     return (rel) => own.some((path) => rel.startsWith(path) && /^(?:\.\d+)?$/.test(rel.slice(path.length)))
   }
 

@@ -1,7 +1,7 @@
 import type { Head } from '../services/decode.js'
 import { type FileFacts, makeEntry } from '../services/entry.js'
 import { ParserWanted } from '../services/parsers.js'
-import type { Scan } from '../services/reconcile.js'
+import type { Scan } from '../services/scan-result.js'
 import type { Select } from '../services/select.js'
 import { isSameStamp, NO_STAMP, type Tracked, type Trackeds, track } from '../services/tracked.js'
 import { describeFault, faultCode, isGone } from './faults.js'

@@ -15,6 +15,8 @@ export interface Mount {
   device: string
   /** The folder of that file system that is mounted. */
   root: string
+  /** What is mounted: a device, a remote, or a word of the file system's own. */
+  source: string
   /** Calls on it are not taken to answer at once, whatever its type. */
   distrusted?: boolean
 }
@@ -40,12 +42,8 @@ export function parseMounts(mountinfo: string): Mount[] {
     .map((line) => {
       const fields = line.split(' ')
       const [, , device = '', root = '/', point = '/'] = fields
-      return {
-        point: unescape(point),
-        type: fields[fields.indexOf('-') + 1] ?? '',
-        device,
-        root: unescape(root)
-      }
+      const [type = '', source = ''] = fields.slice(fields.indexOf('-') + 1)
+      return { point: unescape(point), type, device, root: unescape(root), source: unescape(source) }
     })
 }
 

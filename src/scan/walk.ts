@@ -1,7 +1,7 @@
 import { wantsHead } from '../services/entry.js'
 import { formatOf } from '../services/format.js'
 import { withParsers } from '../services/parsers.js'
-import type { Scan } from '../services/reconcile.js'
+import type { Scan } from '../services/scan-result.js'
 import { faultCode } from './faults.js'
 import { Findings, nameOf, type WalkOptions } from './findings.js'
 

@@ -26,7 +26,11 @@ export const Health = Type.Object(
       count: Nullable(Type.Integer({ minimum: 0 })),
       generatedAt: Nullable(Moment),
       checkedAt: Nullable(Moment),
-      ageSeconds: Nullable(Type.Number({ description: 'Seconds since checkedAt' }))
+      ageSeconds: Nullable(Type.Number({ description: 'Seconds since checkedAt' })),
+      notes: Type.Array(Type.String(), {
+        description:
+          'What an operator should know: bases or settings of other builds on the same manifest, or why it is not written yet'
+      })
     }),
     bases: Type.Array(Type.Unsafe<BaseStatus>(Type.Ref('BaseStatus'))),
     builder: Type.Object({
@@ -51,7 +55,8 @@ export const Health = Type.Object(
           count: 340,
           generatedAt: '2026-06-09T13:42:00.000Z',
           checkedAt: '2026-06-09T13:45:00.000Z',
-          ageSeconds: 12
+          ageSeconds: 12,
+          notes: []
         },
         bases: [exampleBase],
         builder: {

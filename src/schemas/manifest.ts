@@ -8,7 +8,24 @@ export const MANIFEST_VERSION = 1
 const BaseCount = Type.Object({
   name: BaseName,
   count: Type.Integer({ minimum: 0 }),
-  root: Type.Optional(Type.String({ description: "A digest of the base's path, to notice that it moved" })),
+  root: Type.Optional(
+    Type.String({
+      description: 'A digest of the path of its folder, links resolved, to notice that it moved'
+    })
+  ),
+  mount: Type.Optional(
+    Type.String({
+      description: 'A digest of the mount that its reports were found on, to notice that it is gone'
+    })
+  ),
+  mounts: Type.Optional(
+    Type.Array(Type.Object({ rel: Type.String(), mount: Type.String() }), {
+      description: 'The same of mounts below it that hold reports'
+    })
+  ),
+  held: Type.Optional(
+    Type.Integer({ minimum: 1, description: 'How many of its reports are missing and stay listed' })
+  ),
   seen: Type.Optional(
     Type.Boolean({
       description: 'Its reports are known: the base was looked at, by this build or by one before'
@@ -22,6 +39,10 @@ export const exampleDigest = '2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f9
 /** SHA-256, lower-case hex, of the answer to `GET /reports-index` without parameters. */
 export const Digest = Type.String({ pattern: '^[0-9a-f]{64}$', examples: [exampleDigest] })
 
+/** Settings that shape a listing, by name; the values are digests, so that no path or pattern is told. */
+const ListingSettings = Type.Record(Type.String(), Type.String())
+export type ListingSettings = Static<typeof ListingSettings>
+
 /** The manifest as any program may read it. More keys may stand beside these. */
 export const Manifest = Type.Object({
   version: Type.Literal(MANIFEST_VERSION),
@@ -29,6 +50,7 @@ export const Manifest = Type.Object({
   generatedAt: Moment,
   count: Type.Integer({ minimum: 0 }),
   bases: Type.Array(BaseCount),
+  settings: Type.Optional(ListingSettings),
   reports: Type.Array(Entry)
 })
 export type Manifest = Static<typeof Manifest>
@@ -58,6 +80,7 @@ export const Status = Type.Object({
     })
   ),
   scanMode: Type.Optional(Type.String({ description: 'incremental or full' })),
+  settings: Type.Optional(ListingSettings),
   doubts: Type.Optional(Type.Array(Doubt)),
   settled: Type.Optional(
     Type.Boolean({

@@ -21,7 +21,16 @@ export const RebuildBody = Type.Object(
       })
     ),
     acceptRemovals: Type.Optional(
-      Type.Array(BaseName, { maxItems: 1000, description: 'Bases whose missing reports are really gone' })
+      Type.Array(BaseName, {
+        maxItems: 1000,
+        description: 'Bases whose missing reports are really gone: those that health and log have told of'
+      })
+    ),
+    forgetBases: Type.Optional(
+      Type.Array(BaseName, {
+        maxItems: 1000,
+        description: 'Bases that the manifest holds and this service does not have: their reports go'
+      })
     )
   },
   {

@@ -1,9 +1,12 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
-import type { Doubt, Status } from '../schemas/manifest.js'
-import { awaySentence, type Look, reconcile, type Scan } from './reconcile.js'
+import type { BaseCount, Doubt, Status } from '../schemas/manifest.js'
+import { goneMounts, type Home, homeAfter, isMoved, type Place } from './base-place.js'
+import { isBelowAny } from './losses.js'
+import { awaySentence, type Reconciled, reconcile, suspicionOf } from './reconcile.js'
+import type { Look } from './scan-result.js'
 import type { Base } from './settings.js'
-import type { Tracked, Trackeds } from './tracked.js'
+import { NO_STAMP, type Tracked, type Trackeds, withHeld } from './tracked.js'
 
 /** A base as the builder needs it. */
 export interface Scanner {
@@ -11,6 +14,8 @@ export interface Scanner {
   /** Whether it lies on a network or FUSE file system. */
   remote: boolean
   counts: { folders: number; files: number; read: number }
+  /** Where it lies now. */
+  place(): Place
   scan(known: Trackeds, full: boolean): Promise<Look>
   look(rels: readonly string[], known: Trackeds): Promise<PathsFound | { unavailable: string }>
 }
@@ -19,15 +24,20 @@ export interface Scanner {
 export interface PathsFound {
   found: Map<string, Tracked | undefined>
   warnings: Warning[]
+  /** The base's root holds nothing that could be a report, or lead to one. */
+  isEmpty: boolean
 }
 
 /** What a build asks of one base. */
 export interface BaseJob {
   mode: 'paths' | 'incremental' | 'full'
   rels: readonly string[]
-  accepted: boolean
-  /** The base's folder is another than the one that the known entries were found in. */
-  moved: boolean
+  /** Losses that were told up to this moment are really gone, in milliseconds since 1970. */
+  acceptedUntil: number | undefined
+  /** What the manifest's head says of the base. */
+  head: BaseCount | undefined
+  /** Its known entries come from a manifest that does not match its digest: they count only where the base does not answer. */
+  isSalvaged: boolean
   /** Another base that this one overlaps. */
   overlapped: string | undefined
   maxDrop: number
@@ -42,6 +52,10 @@ export interface BaseFound {
   status: BaseStatus
   warnings: Warning[]
   doubts: Doubt[]
+  /** Where they were found. */
+  home: Home
+  /** Whether some entries are held now that were not before, or the other way round. */
+  isHoldNew: boolean
   skippedLinks: number
   filesRead: number
 }
@@ -56,8 +70,10 @@ export async function buildBase(
   // Not set back: what is still under way in a base that hangs counts for the build that began it.
   scanner.counts = { folders: 0, files: 0, read: 0 }
   const found =
-    job.mode === 'paths' ? asBefore(scanner, before, last) : await scanBase(scanner, before, last, job)
-  if (job.rels.length > 0 && job.overlapped === undefined) await lookAtPaths(scanner, found, job.rels)
+    job.mode === 'paths'
+      ? asBefore(scanner.base.name, before, last, job.head)
+      : await scanBase(scanner, before, last, job)
+  if (job.rels.length > 0 && job.overlapped === undefined) await lookAtPaths(scanner, found, job)
   found.status.count = found.entries.size
   return found
 }
@@ -69,77 +85,138 @@ async function scanBase(
   job: BaseJob
 ): Promise<BaseFound> {
   const { name } = scanner.base
+  const home = job.head ?? {}
+  const began = scanner.place()
+  const isElsewhere = isMoved(home, began)
   const look: Look =
     job.overlapped === undefined
-      ? await scanner.scan(before, job.mode === 'full' || job.moved)
+      ? await scanner.scan(before, job.mode === 'full' || isElsewhere)
       : { unavailable: `it overlaps the base ${job.overlapped}` }
+  const place = scanner.place()
+  const gone = goneMounts(home, began, place)
   const scan = 'scan' in look ? look.scan : undefined
-  const now = new Date(job.now).toISOString()
-  const { entries, state, error, warnings, doubts } = reconcile(before, look, {
+  const isAny = scan !== undefined && scan.same.length + scan.read.size > 0
+  const settled = reconcile(job.isSalvaged && isAny ? new Map() : before, look, {
     base: name,
     maxDrop: job.maxDrop,
-    accepted: job.accepted || (job.moved && isAny(scan)),
+    acceptedUntil: job.acceptedUntil,
+    isMoved: isElsewhere,
     remote: scanner.remote,
-    doubts: last?.doubts?.filter(({ base }) => base === name) ?? [],
-    now
+    goneMounts: gone,
+    now: job.now
   })
-  const scannedAt = scan ? now : (statusIn(last, name)?.scannedAt ?? null)
+  if (isElsewhere && scan) forgetStamps(settled.entries, scan.read)
+  // Until the other folder answers with reports, the known ones belong to the first.
+  const isSettled = scan !== undefined && (isAny || !isElsewhere || before.size === 0)
   return {
-    entries,
+    ...settled,
     read: new Map(scan?.read),
-    status: { name, status: state, count: 0, scannedAt, error },
-    warnings: scan ? warnings : warningsIn(last, name),
-    doubts,
+    status: statusAfter(settled, scan !== undefined, name, last, job),
+    warnings: [
+      ...(scan ? settled.warnings : warningsIn(last, name)).filter(({ code }) => code !== NOT_ACCEPTED),
+      ...notAccepted(name, scan !== undefined, job)
+    ],
+    home: isSettled ? homeAfter(home, place, settled.entries, gone) : homeIn(home),
     skippedLinks: scan?.skippedLinks ?? 0,
     filesRead: scan?.filesRead ?? 0
   }
 }
 
-function isAny(scan: Scan | undefined): boolean {
-  return scan !== undefined && scan.same.length + scan.read.size > 0
+/** What was known of files in another folder says nothing of those in this one. */
+function forgetStamps(entries: Trackeds, read: Trackeds): void {
+  for (const [rel, tracked] of entries)
+    if (!read.has(rel)) entries.set(rel, { ...tracked, stamp: NO_STAMP, recheck: true })
+}
+
+/** @param isScanned whether the base answered; one that misses reports was not seen whole */
+function statusAfter(
+  { state, error }: Reconciled,
+  isScanned: boolean,
+  name: string,
+  last: Status | undefined,
+  { now }: BaseJob
+): BaseStatus {
+  const isWhole = isScanned && state === 'ok'
+  const scannedAt = isWhole ? new Date(now).toISOString() : (statusIn(last, name)?.scannedAt ?? null)
+  return { name, status: state, count: 0, scannedAt, error }
+}
+
+const NOT_ACCEPTED = 'not-accepted'
+
+function notAccepted(base: string, isScanned: boolean, { acceptedUntil }: BaseJob): Warning[] {
+  if (acceptedUntil === undefined || isScanned) return []
+  const message = 'the base does not answer, so no removal was accepted; ask again when it does'
+  return [{ code: NOT_ACCEPTED, base, rel: '', message }]
 }
 
 /** A base as the last build left it. */
-export function asBefore(scanner: Scanner, before: Trackeds, last: Status | undefined): BaseFound {
-  const { name } = scanner.base
+export function asBefore(
+  name: string,
+  before: Trackeds,
+  last: Status | undefined,
+  head: BaseCount | undefined
+): BaseFound {
   return {
     entries: before,
     read: new Map(),
     status: {
-      ...(statusIn(last, name) ?? { name, status: 'pending', count: 0, scannedAt: null, error: null })
+      ...(statusIn(last, name) ?? { name, status: 'pending', scannedAt: null, error: null }),
+      count: before.size
     },
     warnings: warningsIn(last, name),
     doubts: last?.doubts?.filter(({ base }) => base === name) ?? [],
+    home: homeIn(head ?? {}),
+    isHoldNew: false,
     skippedLinks: 0,
     filesRead: 0
   }
 }
 
-/** What is said of a file by name is believed at once, a removal too. */
-async function lookAtPaths(scanner: Scanner, found: BaseFound, rels: readonly string[]): Promise<void> {
-  const read = scanner.counts.read
-  const look = await scanner.look(rels, found.entries)
+/**
+ * What is said of a file by name is believed at once, a removal only where the base itself answers: not where its folder or
+ * mount is gone or another one, and not where it looks empty.
+ */
+async function lookAtPaths(scanner: Scanner, found: BaseFound, job: BaseJob): Promise<void> {
+  const { read } = scanner.counts
+  const home = job.head ?? {}
+  const began = scanner.place()
+  const look = await scanner.look(job.rels, found.entries)
   if ('unavailable' in look) {
-    found.status = {
-      ...found.status,
-      status: 'unavailable',
-      error: awaySentence(look.unavailable, found.entries.size)
-    }
+    const error = awaySentence(look.unavailable, found.entries.size)
+    found.status = { ...found.status, status: 'unavailable', error }
     return
   }
+  const place = scanner.place()
+  const gone = new Set(goneMounts(home, began, place))
+  const isBelieved = (rel: string) => !look.isEmpty && !isMoved(found.home, place) && !isBelowAny(rel, gone)
   const entries = new Map(found.entries)
   for (const [rel, tracked] of look.found) {
+    const isHeld = entries.get(rel)?.held !== undefined
     if (tracked) {
-      entries.set(rel, tracked)
-      found.read.set(rel, tracked)
-    } else {
+      const seen = tracked.held ? withHeld(tracked, undefined) : tracked
+      entries.set(rel, seen)
+      found.read.set(rel, seen)
+    } else if (isBelieved(rel)) {
       entries.delete(rel)
       found.read.delete(rel)
-    }
+    } else continue
+    found.isHoldNew ||= isHeld
   }
   found.entries = entries
+  if (found.status.status === 'suspect') {
+    const { state, error } = suspicionOf(scanner.base.name, entries)
+    found.status = { ...found.status, status: state, error }
+  }
   found.filesRead += Math.max(0, scanner.counts.read - read)
   found.warnings = [...found.warnings.filter(({ rel }) => !look.found.has(rel)), ...look.warnings]
+}
+
+function homeIn({ root, mount, mounts }: Home): Home {
+  return {
+    ...(root !== undefined && { root }),
+    ...(mount !== undefined && { mount }),
+    ...(mounts && { mounts })
+  }
 }
 
 function statusIn(last: Status | undefined, name: string): BaseStatus | undefined {

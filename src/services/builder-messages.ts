@@ -19,6 +19,10 @@ export interface Built {
   snapshot?: Snapshot
   /** The error's code, where the manifest could not be written. */
   notWritten?: string
+  /** How the manifest that it went on from was made with other settings, in sentences. */
+  otherSettings?: string[]
+  /** The manifest is not written yet, since its place may still be mounted over. */
+  isDeferred?: boolean
 }
 
 export type BuilderAnswer =

@@ -1,12 +1,14 @@
-import type { BaseCount, Status } from '../schemas/manifest.js'
+import type { BaseCount, ListingSettings, Status } from '../schemas/manifest.js'
 import type { Progress } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { BuildSteps } from './build-steps.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isNews, type Known, rootDigest } from './known.js'
+import { isNews, type Known } from './known.js'
+import { otherSettings } from './listing-settings.js'
 import { encodeManifest, type Snapshot, snapshotOf } from './manifest.js'
 import { Memory, type MemoryPorts } from './memory.js'
 import { type Outcome, outcomeOf } from './outcome.js'
+import type { Began, Replacement } from './replacement.js'
 import { arrange, type Rows } from './rows.js'
 import type { Select } from './select.js'
 import { tallyBetween, tallyOf } from './tally.js'
@@ -20,12 +22,17 @@ export interface BuilderPorts {
   select: Select
   /** Share of a base's entries that may go at once, 0 to 1. */
   maxDrop: number
+  /** The settings that shape the listing. */
+  settings: ListingSettings
   manifest: MemoryPorts['manifest'] & {
+    stamps(): Promise<Began>
     readStatus(): Promise<Status | undefined>
-    write(bytes: Buffer, isWanted: undefined, placing: (sign: string) => void): Promise<void>
-    writeStatus(status: Status): Promise<void>
+    write(bytes: Buffer, replacement: Replacement): Promise<string>
+    writeStatus(status: Status, manifest: string | undefined): Promise<void>
     sweep(): Promise<void>
   }
+  /** Whether nothing is written yet: the manifest would lie in a base that may still be mounted over. */
+  isPlaceUncertain?(found: ReadonlyMap<string, Pick<BaseFound, 'entries'>>): boolean
   /** The listing that is served: what to go on from where there is no manifest. */
   lastGood(): Promise<Snapshot | undefined>
   /** Now, by the host's clock that never goes back. */
@@ -36,6 +43,13 @@ export interface BuilderPorts {
   warn(message: string): void
   /** A manifest takes its place now, where it will be known by this sign. */
   placing(sign: string): void
+}
+
+/** What lay in the manifest's place when a build began. */
+interface Glance {
+  began: Tick
+  stamps: Began
+  status: Status | undefined
 }
 
 interface Saved {
@@ -65,43 +79,75 @@ export class Builder {
    * @param save whether to write what was built; only for who holds the lock
    */
   async build(job: Job, save = true): Promise<Outcome> {
-    return await this.#build(job, save, await this.#ports.manifest.readStatus())
+    return await this.#buildOn(job, save, await this.#look())
+  }
+
+  async #buildOn(job: Job, save: boolean, look: Glance): Promise<Outcome> {
+    let outcome = await this.#build(job, save, look)
+    // Where no lock keeps builders apart, one that was overtaken goes on from what the other one has put in place.
+    for (let turn = 1; outcome.notWritten === OVERTAKEN && turn < MAX_TURNS; turn++)
+      outcome = await this.#build({ ...job, mend: true }, save, await this.#look())
+    return outcome
   }
 
   /** What another process' build found, where that does, else one build. */
   async buildUnlessCovered(job: Job, save: boolean): Promise<Outcome> {
-    const status = await this.#ports.manifest.readStatus()
-    return (await this.#covered(job, status)) ?? (await this.#build(job, save, status))
+    const look = await this.#look()
+    return (await this.#covered(job, look.status)) ?? (await this.#buildOn(job, save, look))
   }
 
-  /** @param read the companion */
-  async #build(job: Job, save: boolean, read: Status | undefined): Promise<Outcome> {
-    const steps = new BuildSteps(this.#ports.scanners, this.#ports.progress)
-    const startedAt = this.#ports.now()
+  async #look(): Promise<Glance> {
+    const { manifest } = this.#ports
     const began = this.#ports.tick()
-    const known = await steps.step('load', () => this.#memory.recall(job, read))
+    // The stamps first: what is read later is at least as new.
+    return { began, stamps: await manifest.stamps(), status: await manifest.readStatus() }
+  }
+
+  async #build(job: Job, save: boolean, look: Glance): Promise<Outcome> {
+    const steps = new BuildSteps(this.#ports.scanners, this.#ports.progress)
+    const { now } = this.#ports
+    const startedAt = now()
+    const recalled = await steps.step('load', () =>
+      this.#memory.recall(job, look.status, look.stamps.manifest)
+    )
+    const known = without(recalled.known, job.forgetBases)
+    const stamps = { ...look.stamps, manifest: recalled.seen }
     steps.expect(known)
     const mode = this.#modeFor(job, known)
     const found = await steps.step('scan', () => this.#scan(known, { ...job, mode }, startedAt))
     const tally = tallyOf(known, found)
     const made = await steps.step('reconcile', async () => this.#encode(known, found, startedAt))
     const { stamp, notWritten } = await steps.step('save', async () =>
-      save ? await this.#save(known, made) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
+      save ? await this.#save(known, made, found, stamps) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
     )
     const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
     const run = {
       startedAt,
-      endedAt: this.#ports.now(),
+      endedAt: now(),
       steps: steps.done,
-      notWritten,
-      began,
+      notWritten: notWritten === UNCERTAIN ? undefined : notWritten,
+      isDeferred: notWritten === UNCERTAIN,
+      began: look.began,
       mode,
-      lastScan
+      lastScan,
+      settings: this.#ports.settings,
+      names: this.#names,
+      otherSettings: this.#otherSettings(known)
     }
     const outcome = outcomeOf(tally, found, made, run)
-    if (notWritten === undefined) await this.#saveStatus(outcome.status)
+    if (notWritten === undefined) await this.#saveStatus(outcome.status, stamp)
     this.#memory.remember(found, outcome, { ...made, stamp })
     return outcome
+  }
+
+  get #names(): string[] {
+    return this.#ports.scanners.map(({ base }) => base.name)
+  }
+
+  #otherSettings({ listing, bases }: Known): string[] {
+    if (!listing) return []
+    const { settings } = this.#ports
+    return otherSettings({ ...listing, bases: [...bases.values()] }, this.#names, settings)
   }
 
   /** What another process' build found, where that began after this job was asked for. */
@@ -110,20 +156,20 @@ export class Builder {
   }
 
   async #covered(job: Job, status: Status | undefined): Promise<Outcome | undefined> {
-    const { scanners } = this.#ports
     if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
+    if (JSON.stringify(status.settings) !== JSON.stringify(this.#ports.settings)) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
-    const known = await this.#memory.recall({ ...job, mend: true }, status)
+    const { known } = await this.#memory.recall({ ...job, mend: true }, status, undefined)
     const { listing, rows, stamp } = known
     if (!listing || listing.etag !== status.etag || !this.#isComplete(known)) return undefined
     const found = new Map(
-      scanners.map((scanner) => {
-        const entries = known.entries.get(scanner.base.name) ?? new Map()
-        return [scanner.base.name, asBefore(scanner, entries, status)]
-      })
+      [...known.entries].map(([name, entries]) => [
+        name,
+        asBefore(name, entries, status, known.bases.get(name))
+      ])
     )
     const startedAt = Date.parse(status.startedAt)
-    const run = { startedAt, endedAt: startedAt, steps: [], notWritten: undefined }
+    const run = { startedAt, endedAt: startedAt, steps: [], notWritten: undefined, names: this.#names }
     const { remembered } = this.#memory
     const tally = tallyBetween(remembered.listing ? remembered : known, known)
     const outcome = outcomeOf(tally, found, { listing, snapshot: () => snapshotOf(listing, rows) }, run)
@@ -145,14 +191,19 @@ export class Builder {
     const { scanners, maxDrop } = this.#ports
     const overlaps = this.#ports.overlaps()
     const found = new Map(scanners.map(({ base }) => [base.name, undefined as unknown as BaseFound]))
+    const others = [...known.entries].filter(([name]) => !found.has(name))
+    for (const [name, entries] of others)
+      found.set(name, asBefore(name, entries, known.status, known.bases.get(name)))
     const scan = async (scanner: Scanner): Promise<void> => {
-      const { name, root } = scanner.base
-      const knownRoot = known.bases.get(name)?.root
+      const { name } = scanner.base
       const part = await buildBase(scanner, known.entries.get(name) ?? new Map(), known.status, {
         mode: job.mode,
         rels: job.paths.filter(({ base }) => base === name).map(({ rel }) => rel),
-        accepted: job.acceptRemovals.includes(name),
-        moved: knownRoot !== undefined && knownRoot !== rootDigest(root),
+        acceptedUntil: job.acceptRemovals.includes(name)
+          ? (job.toldAt ?? Number.POSITIVE_INFINITY)
+          : undefined,
+        head: known.bases.get(name),
+        isSalvaged: known.salvaged?.has(name) === true,
         overlapped: overlaps.get(name),
         maxDrop,
         now: startedAt
@@ -165,45 +216,71 @@ export class Builder {
 
   /** Lays the manifest out anew, unless it says all there is to say already. */
   #encode(known: Known, found: Map<string, BaseFound>, startedAt: number): Made {
-    const bases: BaseCount[] = this.#ports.scanners.map(({ base: { name, root } }) => {
-      const { entries: listed, status } = found.get(name) as BaseFound
+    const { settings } = this.#ports
+    const bases: BaseCount[] = [...found].map(([name, { entries: listed, status, home }]) => {
       const seen = listed.size > 0 || status.status === 'ok' || known.bases.get(name)?.seen === true
-      return { name, count: listed.size, root: rootDigest(root), ...(seen && { seen }) }
+      const held = countOfHeld(listed)
+      return { name, count: listed.size, ...home, ...(seen && { seen }), ...(held > 0 && { held }) }
     })
     const { listing, rows } = known
-    if (listing && !isNews(known, found, bases))
+    if (listing && !isNews(known, found, bases, settings))
       return { listing, rows, snapshot: () => snapshotOf(listing, rows) }
     const reports = arrange(rows, found.values())
-    const { facts, ...encoded } = encodeManifest(reports, bases, rows, (etag) =>
+    const generatedAt = (etag: string) =>
       listing?.etag === etag ? listing.generatedAt : new Date(startedAt).toISOString()
-    )
+    const { facts, ...encoded } = encodeManifest(reports, bases, rows, generatedAt, settings)
     return { ...encoded, listing: facts, reports }
   }
 
   /** @returns the manifest's stamp, or the error's code where it could not be written */
-  async #save(known: Known, { bytes }: Made): Promise<Saved> {
-    const { manifest } = this.#ports
+  async #save(known: Known, { bytes }: Made, found: Map<string, BaseFound>, began: Began): Promise<Saved> {
+    const { manifest, placing, isPlaceUncertain } = this.#ports
     try {
       // What could not be read is not replaced: it may hold what is not known here.
       if (known.late) return { notWritten: 'RI_ERR_LATE' }
+      if (!bytes) {
+        await manifest.sweep().catch(() => {})
+        return { stamp: known.stamp }
+      }
+      if (began.manifest === undefined && isPlaceUncertain?.(found)) return { notWritten: UNCERTAIN }
       await manifest.sweep()
-      if (!bytes) return { stamp: known.stamp }
-      await manifest.write(bytes, undefined, this.#ports.placing)
-      return { stamp: await manifest.stamp() }
+      const keepsAside = known.isUnusable === true
+      return { stamp: await manifest.write(bytes, { began, keepsAside, placing }) }
     } catch (error) {
       return { notWritten: codeOf(error) }
     }
   }
 
-  async #saveStatus(status: Status): Promise<void> {
+  async #saveStatus(status: Status, manifest: string | undefined): Promise<void> {
     try {
-      await this.#ports.manifest.writeStatus(status)
+      await this.#ports.manifest.writeStatus(status, manifest)
       this.#memory.isStatusOld = false
     } catch (error) {
       this.#memory.isStatusOld = true
+      if (codeOf(error) === OVERTAKEN) return // another build tells of its own
       this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
     }
   }
+}
+
+/** A build that is overtaken so often by others on the same manifest gives up: no lock keeps them apart. */
+const MAX_TURNS = 5
+const OVERTAKEN = 'RI_ERR_OVERTAKEN'
+/** The manifest is not written yet, and nothing is lost by that. */
+const UNCERTAIN = 'RI_ERR_PLACE_UNCERTAIN'
+
+/** What is known without some bases. */
+function without(known: Known, names: readonly string[] = []): Known {
+  if (names.length === 0) return known
+  const entries = new Map([...known.entries].filter(([name]) => !names.includes(name)))
+  const bases = new Map([...known.bases].filter(([name]) => !names.includes(name)))
+  return { ...known, entries, bases, stamp: undefined }
+}
+
+function countOfHeld(entries: ReadonlyMap<string, Tracked>): number {
+  let count = 0
+  for (const { held } of entries.values()) if (held) count++
+  return count
 }
 
 /** What a companion tells of the last whole look at the bases. */

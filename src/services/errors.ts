@@ -56,6 +56,11 @@ export const RangeNotSatisfiable = createError(
 )
 export const BadPath = createError('RI_ERR_BAD_PATH', '%s', 400)
 export const UnknownBase = createError('RI_ERR_UNKNOWN_BASE', 'unknown base "%s"', 400)
+export const OwnBase = createError(
+  'RI_ERR_OWN_BASE',
+  'the base "%s" is one of the bases here: only a base that is none of them can be forgotten',
+  400
+)
 export const BuildFailed = createError('RI_ERR_BUILD_FAILED', 'the build failed: %s', 503)
 export const NoHost = createError('RI_ERR_NO_HOST', 'the request has no Host', 400)
 export const UnknownHost = createError(
@@ -116,6 +121,8 @@ const REASONS: Record<string, string> = {
   EIO: 'its disk answers with an input/output error',
   RI_ERR_LOCKED: 'another process builds, and does not come to an end; is it stopped?',
   RI_ERR_LATE: 'its file system gives no answer',
+  RI_ERR_OVERTAKEN:
+    'other builders that no lock keeps apart from this one replace it again and again; let one of them build',
   RI_ERR_MOUNT_GONE: 'its mount fell away',
   RI_ERR_SHORT_WRITE: 'its disk is full, or loses what is written'
 }

@@ -1,12 +1,14 @@
 import type { Health } from '../schemas/health.js'
+import { listingSettingsOf, otherSettings } from './listing-settings.js'
+import type { Snapshot } from './manifest.js'
 import type { Reader } from './reader.js'
 import type { Rebuilds } from './rebuilds.js'
 import type { Settings } from './settings.js'
 
 /** Who knows how the service is. */
 export interface Witnesses {
-  reader: Pick<Reader, 'manifestHealth' | 'baseHealth'>
-  builder: Pick<Rebuilds, 'health'>
+  reader: Pick<Reader, 'manifestHealth' | 'baseHealth' | 'lastGood'>
+  builder: Pick<Rebuilds, 'health' | 'isDeferred'>
   reportsIndex: { settings: Settings; version: string; startedAt: number; now: () => number }
   nextRefreshAt(): string | null
 }
@@ -14,11 +16,13 @@ export interface Witnesses {
 /** How the service, the manifest and the bases are, from memory alone. */
 export function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: Witnesses): Health {
   const now = reportsIndex.now()
-  const manifest = reader.manifestHealth(now)
+  const notes = notesOn(reader.lastGood, builder.isDeferred, reportsIndex.settings)
+  const manifest = { ...reader.manifestHealth(now), notes }
   const bases = reportsIndex.settings.bases.map(({ name }) => reader.baseHealth(name))
   const told = builder.health(nextRefreshAt())
   const wrong =
     manifest.status !== 'ok' ||
+    notes.length > 0 ||
     told.lastError !== null ||
     bases.some(({ status }) => status === 'unavailable' || status === 'suspect')
   return {
@@ -30,3 +34,14 @@ export function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: Witne
     builder: told
   }
 }
+
+function notesOn(snapshot: Snapshot | undefined, isDeferred: boolean, settings: Settings): string[] {
+  const names = settings.bases.map(({ name }) => name)
+  const others = snapshot ? otherSettings(snapshot, names, listingSettingsOf(settings)) : []
+  return isDeferred ? [...others, DEFERRED] : others
+}
+
+/** Why there is no manifest yet, and what to do about it. */
+export const DEFERRED =
+  'the manifest is not written yet: it would lie in a base that holds no report and is, or may become, a mount point; ' +
+  'set REPORTS_INDEX_MANIFEST (--manifest) to a file outside of the bases'

@@ -7,6 +7,13 @@ export interface Job {
   paths: ReportPath[]
   /** Bases whose missing reports are really gone. */
   acceptRemovals: string[]
+  /**
+   * When the build began that told of them, in milliseconds since 1970: what was missed later was not told. Absent: all that
+   * the manifest tells of.
+   */
+  toldAt?: number
+  /** Bases that are none here, whose reports go from the manifest. */
+  forgetBases?: string[]
   /** The manifest was found to be unusable: what is remembered of it is not trusted. */
   mend?: boolean
   /** When it was asked for; absent where no other process' build will do. */
@@ -35,12 +42,19 @@ export interface Scanned {
  * (as a damaged companion may say).
  */
 export function isCoveredBy(
-  { mode, paths, acceptRemovals, mend, askedAt }: Job,
+  { mode, paths, acceptRemovals, forgetBases = [], mend, askedAt }: Job,
   scanned: Scanned,
   now: Tick
 ): boolean {
   const began = scanned.scanBegan as Tick | undefined
-  if (mend || acceptRemovals.length > 0 || askedAt === undefined || began === undefined) return false
+  if (
+    mend ||
+    acceptRemovals.length > 0 ||
+    forgetBases.length > 0 ||
+    askedAt === undefined ||
+    began === undefined
+  )
+    return false
   if (!isAfter(began, askedAt) || isAfter(began, now)) return false
   if (mode === 'full' && scanned.scanMode !== 'full') return false
   // What is said of a file by name is believed at once; what a look found of a doubtful base is not.
@@ -54,9 +68,14 @@ export function isCoveredBy(
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }
 
 /** The job that a request asks for: named files alone, in whatever mode (they are read in any), unless a loss is accepted. */
-export function jobFor({ mode, paths = [], acceptRemovals = [] }: RebuildBody): Job {
-  const alone = paths.length > 0 && acceptRemovals.length === 0
-  return { mode: alone ? 'paths' : (mode ?? 'incremental'), paths, acceptRemovals }
+export function jobFor({ mode, paths = [], acceptRemovals = [], forgetBases = [] }: RebuildBody): Job {
+  const alone = paths.length > 0 && acceptRemovals.length + forgetBases.length === 0
+  return {
+    mode: alone ? 'paths' : (mode ?? 'incremental'),
+    paths,
+    acceptRemovals,
+    ...(forgetBases.length > 0 && { forgetBases })
+  }
 }
 
 /** From the least to the most. */
@@ -68,9 +87,21 @@ export function mergeJobs(a: Job, b: Job): Job {
     mode: MODES[Math.max(MODES.indexOf(a.mode), MODES.indexOf(b.mode))] as Job['mode'],
     paths: [...a.paths, ...b.paths],
     acceptRemovals: [...new Set([...a.acceptRemovals, ...b.acceptRemovals])],
+    ...lastTold(a, b),
+    ...forgotten(a, b),
     ...(a.mend || b.mend ? { mend: true } : {}),
     ...lastAsked(a.askedAt, b.askedAt)
   }
+}
+
+function lastTold(a: Job, b: Job): Pick<Job, 'toldAt'> {
+  const told = [a, b].filter(({ acceptRemovals }) => acceptRemovals.length > 0).map(({ toldAt }) => toldAt)
+  return told.length === 0 || told.includes(undefined) ? {} : { toldAt: Math.max(...(told as number[])) }
+}
+
+function forgotten({ forgetBases: a = [] }: Job, { forgetBases: b = [] }: Job): Pick<Job, 'forgetBases'> {
+  const all = [...new Set([...a, ...b])]
+  return all.length > 0 ? { forgetBases: all } : {}
 }
 
 function lastAsked(a: Tick | undefined, b: Tick | undefined): { askedAt?: Tick } {
@@ -88,5 +119,10 @@ export function isBelowBase(rel: string): boolean {
     rel.split('/').some((part) => Buffer.byteLength(part) > MOST_NAME)
   )
     return false
-  return rel.split('/').every((part) => part !== '' && part !== '.' && part !== '..') && !rel.includes('\0')
+  return (
+    rel.split('/').every((part) => part !== '' && part !== '.' && part !== '..') &&
+    !rel.includes('\0') &&
+    // A lone surrogate is in no name: on its way to the file system it becomes another character.
+    rel.isWellFormed()
+  )
 }

@@ -1,13 +1,13 @@
-import type { BaseCount, Status } from '../schemas/manifest.js'
+import type { BaseCount, ListingSettings, Status } from '../schemas/manifest.js'
 import type { BaseFound } from './base-build.js'
-import { digestOf } from './etag.js'
+import { isSameHome } from './base-place.js'
 import { firstLine, lineEnd, nameIn } from './lines.js'
 import type { ListingFacts, Snapshot } from './manifest.js'
 import type { OpenedManifest } from './open-manifest.js'
 import { noRows, Rows } from './rows.js'
 import { type Select, selection } from './select.js'
 import { decodeState } from './state.js'
-import { isKnown, isSameStamp, type Tracked, type Trackeds, trackRow } from './tracked.js'
+import { isKnown, isSameStamp, type Tracked, type Trackeds, trackRow, withHeld } from './tracked.js'
 
 /** What is known before a build begins. */
 export interface Known {
@@ -23,6 +23,10 @@ export interface Known {
   status: Status | undefined
   /** The manifest gave no answer, so what it holds is not known. */
   late?: boolean
+  /** What is in the manifest's place cannot be used. */
+  isUnusable?: boolean
+  /** Bases whose entries come from a manifest that does not match its digest. */
+  salvaged?: ReadonlySet<string>
 }
 
 export const nothingKnown: Known = {
@@ -34,9 +38,12 @@ export const nothingKnown: Known = {
   status: undefined
 }
 
-/** What a manifest and its companion tell of these bases; entries that the rules do not take any more are left out. */
+/**
+ * What a manifest and its companion tell; entries of these bases that the rules do not take any more are left out.
+ * @param names of the bases here; the entries of others are kept as they are
+ */
 export function knownFrom(
-  opened: OpenedManifest,
+  opened: Pick<OpenedManifest, 'snapshot' | 'state'> & { isOwnLayout?: boolean },
   stamp: string | undefined,
   status: Status | undefined,
   names: readonly string[],
@@ -44,13 +51,16 @@ export function knownFrom(
 ): Known {
   const { body: _, ...listing } = opened.snapshot
   const { rows, reports } = rowsIn(opened, status?.settled === true && status.etag === listing.etag)
-  const entries = new Map<string, Trackeds>(names.map((name) => [name, new Map()]))
+  const all = [...names, ...listing.bases.map(({ name }) => name)]
+  const entries = new Map<string, Trackeds>(all.map((name) => [name, new Map()]))
   const isSelected = selection(select)
   for (const tracked of reports) {
-    if (isSelected(tracked.rel)) entries.get(tracked.base)?.set(tracked.rel, tracked)
+    if (!names.includes(tracked.base) || isSelected(tracked.rel))
+      entries.get(tracked.base)?.set(tracked.rel, tracked)
   }
   return {
-    stamp,
+    // Of another layout, it is written anew.
+    stamp: opened.isOwnLayout === false ? undefined : stamp,
     listing,
     rows,
     entries,
@@ -60,7 +70,10 @@ export function knownFrom(
 }
 
 /** @param isSettled files that were too fresh to trust have been read again since */
-function rowsIn({ snapshot: { body, count }, state }: OpenedManifest, isSettled: boolean) {
+function rowsIn(
+  { snapshot: { body, count }, state }: Pick<OpenedManifest, 'snapshot' | 'state'>,
+  isSettled: boolean
+) {
   const keptOf = decodeState(state)
   const starts = new Uint32Array(count + 1)
   const reports: Tracked[] = []
@@ -69,11 +82,12 @@ function rowsIn({ snapshot: { body, count }, state }: OpenedManifest, isSettled:
     starts[row] = at
     const { base, rel } = nameIn(body, at)
     at = lineEnd(body, at)
-    const { stamp, recheck, warnings } = keptOf(row)
+    const { stamp, recheck, warnings, held } = keptOf(row)
     reports.push(
       trackRow({ base, rel }, row, {
         stamp,
         recheck: recheck && !(isSettled && isKnown(stamp)),
+        held,
         warnings: warnings.map((warning) => ({ ...warning, base, rel }))
       })
     )
@@ -96,6 +110,7 @@ export function knownAgain(
       const before = remembered.entries.get(name)?.get(rel)
       if (before && remembered.rows.lineOf(before) === known.rows.line(row).toString('utf8'))
         entries.set(rel, { ...before, made: undefined, row })
+      else if (before?.held) entries.set(rel, withHeld(entries.get(rel) as Tracked, before.held))
     }
   }
   return known
@@ -106,12 +121,22 @@ export function isForgotten(base: BaseCount | undefined): boolean {
   return base !== undefined && base.count === 0 && base.seen !== true
 }
 
-/** Whether the manifest has to be written: another listing, other bases, or files that are known by other stamps. */
-export function isNews(known: Known, found: Map<string, BaseFound>, bases: readonly BaseCount[]): boolean {
+/**
+ * Whether the manifest has to be written: another listing, other bases or settings, files that are known by other stamps, or
+ * reports that are held, or not held any more.
+ */
+export function isNews(
+  known: Known,
+  found: Map<string, BaseFound>,
+  bases: readonly BaseCount[],
+  settings: ListingSettings
+): boolean {
   if (known.stamp === undefined || bases.length !== known.bases.size) return true
+  if (JSON.stringify(known.listing?.settings) !== JSON.stringify(settings)) return true
   if (bases.some((base) => isOther(base, known.bases.get(base.name)))) return true
   let count = 0
-  for (const [name, { entries, read }] of found) {
+  for (const [name, { entries, read, isHoldNew }] of found) {
+    if (isHoldNew) return true
     const before = known.entries.get(name)
     count += entries.size
     for (const [rel, { made, stamp }] of read) {
@@ -123,10 +148,5 @@ export function isNews(known: Known, found: Map<string, BaseFound>, bases: reado
 }
 
 function isOther(base: BaseCount, before: BaseCount | undefined): boolean {
-  return base.root !== before?.root || base.seen !== before?.seen
-}
-
-/** Tells a base's folder from another without telling its path. */
-export function rootDigest(root: string): string {
-  return digestOf(root).slice(0, 16)
+  return !isSameHome(base, before) || base.seen !== before?.seen
 }

@@ -1,4 +1,4 @@
-import { type BaseCount, MANIFEST_VERSION } from '../schemas/manifest.js'
+import { type BaseCount, type ListingSettings, MANIFEST_VERSION } from '../schemas/manifest.js'
 import { digestOf } from './etag.js'
 import { CLOSE_LISTING, openListing } from './lines.js'
 import { Rows } from './rows.js'
@@ -8,13 +8,14 @@ import type { Tracked } from './tracked.js'
 /*
  * The file, one entry a line:
  *
- *   {"version":1,"etag":…,"generatedAt":…,"bases":[…],"rules":…,"listingBytes":L,               head
+ *   {"version":1,"etag":…,"generatedAt":…,"bases":[…],"settings":…,"rules":…,"listingBytes":L,  head
  *   "total":N,"count":N,"reports":[                                                             listing
  *   {entry},                                                                                    listing
  *   {entry}                                                                                     listing
  *   ],                                                                                          listing
  *   "stamps":"…",                                                                               state
  *   "warnings":[…],                                                                             state
+ *   "held":[…],                                                                                 state
  *   "seal":"…"}
  *
  * With the line end before "total" read as "{" and the comma behind the listing read as "}", the listing's bytes are
@@ -22,7 +23,7 @@ import type { Tracked } from './tracked.js'
  */
 
 /** Grows when entries of unchanged files would come out otherwise, or the state is laid out otherwise: they are read again. */
-export const RULES_VERSION = 2
+export const RULES_VERSION = 3
 
 /** What is known of a listing beside its bytes. */
 export interface ListingFacts {
@@ -32,6 +33,8 @@ export interface ListingFacts {
   generatedAt: string
   count: number
   bases: BaseCount[]
+  /** The settings that shaped it, as digests by name; absent where it does not tell. */
+  settings?: ListingSettings | undefined
 }
 
 /** One frozen listing: the bytes of the whole answer and what is known of them. */
@@ -59,7 +62,8 @@ export function encodeManifest(
   reports: readonly Tracked[],
   bases: BaseCount[],
   before: Rows,
-  generatedAt: (etag: string) => string
+  generatedAt: (etag: string) => string,
+  settings?: ListingSettings
 ): EncodedManifest {
   const count = reports.length
   const state = Buffer.from(encodeState(reports))
@@ -67,7 +71,7 @@ export function encodeManifest(
   const linesBytes = bytesOfLines(reports, before)
   const listingBytes = open.length + linesBytes + CLOSED.length
   const head = (etag: string, moment: string) =>
-    Buffer.from(encodeHead({ etag, generatedAt: moment, count, bases }, listingBytes))
+    Buffer.from(encodeHead({ etag, generatedAt: moment, count, bases, settings }, listingBytes))
   const start = head('0'.repeat(64), NO_MOMENT).length
   const end = start + listingBytes
   const bytes = Buffer.allocUnsafe(end + state.length + SEAL_LINE_BYTES)
@@ -76,7 +80,13 @@ export function encodeManifest(
   bytes.write(CLOSED, end - CLOSED.length, 'latin1')
   bytes.set(state, end)
   const etag = digestOf('{', bytes.subarray(start + 1, end - 2), CLOSE_LISTING.slice(-2))
-  const facts: ListingFacts = { etag, generatedAt: generatedAt(etag), count, bases }
+  const facts: ListingFacts = {
+    etag,
+    generatedAt: generatedAt(etag),
+    count,
+    bases,
+    ...(settings && { settings })
+  }
   bytes.set(head(etag, facts.generatedAt), 0)
   bytes.write(sealLine(digestOf(bytes.subarray(0, start), state)), end + state.length, 'latin1')
   const rows = new Rows(bytes, starts)
@@ -97,8 +107,20 @@ const NO_MOMENT = new Date(0).toISOString()
 /** The listing's last line as it stands in the file. */
 const CLOSED = CLOSE_LISTING.replace('}', ',')
 
-function encodeHead({ etag, generatedAt, bases }: ListingFacts, listingBytes: number): string {
-  const head = { version: MANIFEST_VERSION, etag, generatedAt, bases, rules: RULES_VERSION, listingBytes }
+/** The head, up to the comma before the listing. */
+export function encodeHead(
+  { etag, generatedAt, bases, settings }: ListingFacts,
+  listingBytes: number
+): string {
+  const head = {
+    version: MANIFEST_VERSION,
+    etag,
+    generatedAt,
+    bases,
+    ...(settings && { settings }),
+    rules: RULES_VERSION,
+    listingBytes
+  }
   return `${JSON.stringify(head).slice(0, -1)},`
 }
 

@@ -1,11 +1,13 @@
 import { Value } from '@sinclair/typebox/value'
 import type { Entry } from '../schemas/entry.js'
-import { Manifest, ManifestHead } from '../schemas/manifest.js'
+import { type BaseCount, Manifest, ManifestHead } from '../schemas/manifest.js'
 import { isMoment, parseDate } from './date.js'
-import { digestWithPauses } from './etag.js'
+import { digestOf, digestWithPauses } from './etag.js'
 import {
   closeBraces,
+  encodeHead,
   encodeManifest,
+  type ListingFacts,
   openBraces,
   RULES_VERSION,
   SEAL_LINE_BYTES,
@@ -15,10 +17,11 @@ import {
 import { compareEntries } from './order.js'
 import { noRows } from './rows.js'
 import { inSlices, runThrough } from './slices.js'
-import { NO_STAMP, track } from './tracked.js'
+import { layoutState } from './state.js'
+import { NO_STAMP, type Tracked, track } from './tracked.js'
 
-/** A manifest with any of these is our own, and has to be whole. */
-const OWN_KEYS = ['rules', 'listingBytes', 'files', 'stamps', 'seal']
+/** A manifest with any of these was written by this program, and perhaps anew by another one. */
+const OWN_KEYS = ['rules', 'listingBytes', 'stamps', 'seal']
 
 const HEAD_LIMIT = 1 << 20
 /** A manifest of another program is parsed whole: bytes that are taken at most, some 150 000 reports. */
@@ -29,17 +32,20 @@ export interface OpenedManifest {
   snapshot: Snapshot
   /** Empty where the manifest was made by other rules, or carries no state. */
   state: Buffer
+  /** Whether it is laid out as this program does it. */
+  isOwnLayout: boolean
 }
 
 /**
- * Opens a manifest after checking it against its digests; one that another program made is checked against its schema,
- * count and digest.
+ * Opens a manifest after checking it against its digests. One of another layout, which another program made or wrote anew,
+ * is checked against its schema, its count and the digest of its entries as this program writes them.
  * @param bytes is taken over and changed
- * @returns undefined where it can not be trusted, for whatever reason
+ * @returns undefined where it cannot be trusted, for whatever reason
  */
 export function openManifest(bytes: Buffer): OpenedManifest | undefined {
+  const own = layoutSafely(bytes)
   try {
-    return openOwn(bytes) ?? openForeign(bytes)
+    return own ? runThrough(checked(own)) : openForeign(bytes)
   } catch {
     return undefined // whatever a stranger's bytes can do to a parser
   }
@@ -51,14 +57,7 @@ const LARGE_BYTES = 1 << 20
 /** The same, in slices between which others are answered. */
 export async function openManifestSoon(bytes: Buffer): Promise<OpenedManifest | undefined> {
   const own = bytes.length < LARGE_BYTES ? undefined : layoutSafely(bytes)
-  if (!own) return openManifest(bytes)
-  return (await inSlices(checked(own))) ?? openManifest(bytes)
-}
-
-function openOwn(bytes: Buffer): OpenedManifest | undefined {
-  const own = layoutOf(bytes)
-  if (!own) return undefined
-  return runThrough(checked(own))
+  return own ? await inSlices(checked(own)) : openManifest(bytes)
 }
 
 function layoutSafely(bytes: Buffer): Layout | undefined {
@@ -89,7 +88,9 @@ function layoutOf(bytes: Buffer): Layout | undefined {
   if (start < 1 || bytes[start - 1] !== 0x2c || !head || !Value.Check(ManifestHead, head)) return undefined
   if (!isMoment(head.generatedAt)) return undefined
   const end = start + Number(head.listingBytes)
-  const seal = bytes.length - SEAL_LINE_BYTES
+  const close = bytes.lastIndexOf('}')
+  const seal = close + 2 - SEAL_LINE_BYTES
+  if (!/^\s*$/.test(bytes.toString('latin1', close + 1))) return undefined
   if (!(end > start + 2 && end <= seal) || bytes[end - 2] !== 0x2c || bytes[end - 1] !== 0x0a)
     return undefined
   const body = bytes.subarray(start, end)
@@ -100,12 +101,12 @@ function layoutOf(bytes: Buffer): Layout | undefined {
     body,
     state,
     sealed: [bytes.subarray(0, start), state],
-    seal: bytes.toString('latin1', seal)
+    seal: `${bytes.toString('latin1', seal).trimEnd()}\n`
   }
 }
 
 function* checked({ head, body, state, sealed, seal }: Layout): Generator<void, OpenedManifest | undefined> {
-  const { etag, generatedAt, bases } = head
+  const { etag, generatedAt, bases, settings } = head
   const count = countIn(body)
   const isWhole =
     count !== undefined &&
@@ -117,8 +118,9 @@ function* checked({ head, body, state, sealed, seal }: Layout): Generator<void, 
     return undefined
   }
   return {
-    snapshot: { body, etag, generatedAt, count, bases },
-    state: head.rules === RULES_VERSION ? state : Buffer.alloc(0)
+    snapshot: { body, etag, generatedAt, count, bases, ...(settings && { settings }) },
+    state: head.rules === RULES_VERSION ? state : Buffer.alloc(0),
+    isOwnLayout: true
   }
 }
 
@@ -137,14 +139,46 @@ function countIn(body: Buffer): number | undefined {
 }
 
 function openForeign(bytes: Buffer): OpenedManifest | undefined {
-  if (bytes.length > FOREIGN_LIMIT || !/^\s*\{/.test(bytes.toString('latin1', 0, 80))) return undefined
-  const manifest = parse(bytes.toString('utf8'))
-  if (OWN_KEYS.some((key) => Object.hasOwn(manifest ?? {}, key))) return undefined
+  if (bytes.length > FOREIGN_LIMIT) return undefined
+  const manifest = parse(textOf(bytes))
   if (!Value.Check(Manifest, manifest) || manifest.count !== manifest.reports.length) return undefined
   if (!isMoment(manifest.generatedAt) || !isListing(manifest.reports)) return undefined
-  const entries = manifest.reports.map((entry) => track(entry, NO_STAMP, true))
-  const { facts, snapshot } = encodeManifest(entries, manifest.bases, noRows, () => manifest.generatedAt)
-  return facts.etag === manifest.etag ? { snapshot: snapshot(), state: Buffer.alloc(0) } : undefined
+  const entries = manifest.reports.map(trackUnknown)
+  const { bases, generatedAt, settings } = manifest
+  const { facts, snapshot } = encodeManifest(entries, bases, noRows, () => generatedAt, settings)
+  if (facts.etag !== manifest.etag) return undefined
+  const isOurs = OWN_KEYS.some((key) => Object.hasOwn(manifest, key))
+  const state = isOurs ? sealedState(manifest, facts, snapshot().body.length) : Buffer.alloc(0)
+  if (state) return { snapshot: snapshot(), state, isOwnLayout: false }
+  // What its head says besides was changed, or says more than is known here: only what the entries tell is taken.
+  const { settings: _settings, ...told } = snapshot()
+  const counted = countsIn(bases, manifest.reports)
+  return { snapshot: { ...told, bases: counted }, state: Buffer.alloc(0), isOwnLayout: false }
+}
+
+/** The state of a manifest that was written anew without changing a word, as its seal tells; else undefined. */
+function sealedState(manifest: Manifest, facts: ListingFacts, listingBytes: number): Buffer | undefined {
+  const { rules, stamps, warnings, held, seal } = manifest as unknown as Record<string, unknown>
+  if (rules !== RULES_VERSION || typeof stamps !== 'string') return undefined
+  const state = Buffer.from(layoutState(stamps, JSON.stringify(warnings), JSON.stringify(held)))
+  const head = Buffer.from(encodeHead(facts, listingBytes))
+  return seal === digestOf(head, state) ? state : undefined
+}
+
+function countsIn(bases: readonly BaseCount[], reports: readonly Entry[]): BaseCount[] {
+  const counts = new Map(bases.map(({ name }) => [name, 0]))
+  for (const { base } of reports) counts.set(base, (counts.get(base) ?? 0) + 1)
+  return [...counts].map(([name, count]) => ({ name, count, ...(count > 0 && { seen: true }) }))
+}
+
+/** Tracks an entry of which no stamp is known, in the order of keys that this program writes. */
+export function trackUnknown({ base, rel, title, date, type, mtime, size }: Entry): Tracked {
+  return track({ base, rel, title, date, type, mtime, size }, NO_STAMP, true)
+}
+
+/** The text of a file that any program may have written: some put a byte-order mark before it. */
+export function textOf(bytes: Buffer): string {
+  return new TextDecoder().decode(bytes)
 }
 
 /** Whether these are entries in the listing's order, each report once, that pages can lead through. */
@@ -154,13 +188,14 @@ function isListing(entries: readonly Entry[]): boolean {
     names.size === entries.length &&
     entries.every(
       (entry, index) =>
-        parseDate(entry.date) === entry.date &&
-        isMoment(entry.mtime) &&
-        entry.rel.isWellFormed() &&
-        !entry.rel.includes('\0') &&
-        (index === 0 || compareEntries(entries[index - 1] as Entry, entry) < 0)
+        isServable(entry) && (index === 0 || compareEntries(entries[index - 1] as Entry, entry) < 0)
     )
   )
+}
+
+/** Whether an entry's values are such that they can be compared, linked and shown. */
+export function isServable({ date, mtime, rel }: Entry): boolean {
+  return parseDate(date) === date && isMoment(mtime) && rel.isWellFormed() && !rel.includes('\0')
 }
 
 function parse(text: string): unknown {

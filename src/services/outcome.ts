@@ -1,5 +1,5 @@
 import type { Warning } from '../schemas/entry.js'
-import { MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
+import { type ListingSettings, MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
 import type { BuildResult, Step } from '../schemas/rebuild.js'
 import type { BaseFound } from './base-build.js'
 import type { Built } from './builder-messages.js'
@@ -16,6 +16,10 @@ export interface Outcome {
   snapshot(): Snapshot
   /** The error's code, where the manifest could not be written. */
   notWritten?: string
+  /** The manifest is not written yet, since its place may still be mounted over. */
+  isDeferred: boolean
+  /** How the manifest that it went on from was made with other settings, in sentences. */
+  otherSettings: string[]
 }
 
 /** When a build ran, and how long each step took. */
@@ -30,6 +34,12 @@ export interface Run {
   /** When this build began, by the clock that never goes back. */
   began?: string
   mode?: string
+  /** The settings of this process that shape a listing. */
+  settings?: ListingSettings | undefined
+  /** Names of this process' bases. */
+  names: readonly string[]
+  otherSettings?: string[]
+  isDeferred?: boolean
 }
 
 /** Puts a build's outcome together. */
@@ -51,8 +61,11 @@ export function outcomeOf(
   return {
     listing,
     snapshot,
+    otherSettings: run.otherSettings ?? [],
+    isDeferred: run.isDeferred === true,
     result: {
       ...told,
+      bases: told.bases.filter(({ name }) => run.names.includes(name)),
       count: listing.count,
       ...tally,
       skippedLinks,
@@ -68,6 +81,7 @@ export function outcomeOf(
         ...(run.began !== undefined && { scanBegan: run.began }),
         ...(run.mode !== undefined && { scanMode: run.mode })
       }),
+      ...(run.settings && { settings: run.settings }),
       doubts: parts.flatMap(({ doubts }) => doubts),
       settled: parts.every(({ entries }) => isSettled(entries))
     },
@@ -76,9 +90,18 @@ export function outcomeOf(
 }
 
 /** What is told of it to another process: its listing only where that is wanted, or can not be read from the manifest. */
-export function builtFrom({ result, status, snapshot, notWritten }: Outcome, handOver: boolean): Built {
-  const told = { result, status, ...(notWritten !== undefined && { notWritten }) }
-  return handOver || notWritten !== undefined ? { ...told, snapshot: snapshot() } : told
+export function builtFrom(
+  { result, status, snapshot, notWritten, otherSettings, isDeferred }: Outcome,
+  handOver: boolean
+): Built {
+  const told = {
+    result,
+    status,
+    otherSettings,
+    isDeferred,
+    ...(notWritten !== undefined && { notWritten })
+  }
+  return handOver || isDeferred || notWritten !== undefined ? { ...told, snapshot: snapshot() } : told
 }
 
 function isSettled(entries: Trackeds): boolean {

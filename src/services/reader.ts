@@ -131,6 +131,16 @@ export class Reader {
     if (snapshot && this.#state !== 'ok') this.#serve(snapshot, 'snapshot')
   }
 
+  /** The digest of the listing in the manifest; undefined where it cannot be used, or did not answer. */
+  get manifestEtag(): string | undefined {
+    return this.#state === 'ok' ? this.#served?.snapshot.etag : undefined
+  }
+
+  /** When the build began that health tells of, in milliseconds since 1970; undefined where none is known. */
+  get toldAt(): number | undefined {
+    return this.#status && Date.parse(this.#status.startedAt)
+  }
+
   /** The last good listing. */
   get lastGood(): Snapshot | undefined {
     return this.#served?.snapshot
@@ -147,7 +157,7 @@ export class Reader {
   }
 
   /** The manifest as health tells it. */
-  manifestHealth(nowMs: number): Health['manifest'] {
+  manifestHealth(nowMs: number): Omit<Health['manifest'], 'notes'> {
     const { snapshot, checkedAt } = this.#served ?? {}
     return {
       status: this.#state,

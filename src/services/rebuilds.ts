@@ -8,6 +8,7 @@ import {
   ChildLost,
   NoListing,
   NotWritten,
+  OwnBase,
   Stopping,
   UnknownBase
 } from './errors.js'
@@ -30,6 +31,8 @@ export interface RebuildPorts {
   /** Whether the manifest is there and can not be used. */
   wantsMending(): boolean
   baseNames: readonly string[]
+  /** When the build began of which health tells, in milliseconds since 1970. */
+  toldAt(): number | undefined
   /** Milliseconds since 1970. */
   now(): number
   /** Now, by the host's clock that never goes back. */
@@ -44,6 +47,9 @@ const MOST_PATHS = 100_000
 const MEND_MS = 500
 const MOST_MEND_MS = 60_000
 
+/** Waiting for another process' build is told from then on, in milliseconds: builds of large bases take a while. */
+const MIN_TOLD_WAIT_MS = 30_000
+
 type Last = NonNullable<RebuildOverview['last']>
 
 /** All builds of this process: by request and by the clock, one at a time. */
@@ -53,7 +59,9 @@ export class Rebuilds {
   #running: { startedAt: string; mode: string; progress?: Progress } | undefined
   #last: Last | undefined
   #lastDurationMs: number | null = null
+  #isDeferred = false
   #stopping = false
+  #waitedMs: number | undefined
   #mendsInVain = 0
   #mendTimer: NodeJS.Timeout | undefined
 
@@ -64,20 +72,23 @@ export class Rebuilds {
 
   /** Asks for a build that begins after now. Its place fails where the builder does, not where writing does. */
   request(job: Job): Place<Built> {
-    return this.#queue.request({ ...job, askedAt: this.#ports.tick() })
+    const told = job.acceptRemovals.length > 0 ? { toldAt: this.#ports.toldAt() ?? 0 } : {}
+    return this.#queue.request({ ...job, ...told, askedAt: this.#ports.tick() })
   }
 
   /**
    * Checks what a request names, and whether there is room for it.
-   * @throws UnknownBase; BadPath where a path leads out of its base; Busy
+   * @throws UnknownBase; OwnBase; BadPath where a path leads out of its base; Busy
    */
-  async check({ paths, acceptRemovals }: Job): Promise<void> {
+  async check({ paths, acceptRemovals, forgetBases = [] }: Job): Promise<void> {
     const { requests = 0, job } = this.#queue.waiting ?? {}
     if (requests >= MOST_WAITING) throw new Busy(`${requests} requests for the next build`)
     if (paths.length + (job?.paths.length ?? 0) > MOST_PATHS) throw new Busy(`${job?.paths.length} paths`)
     for (const name of [...paths.map(({ base }) => base), ...acceptRemovals]) {
       if (!this.#ports.baseNames.includes(name)) throw new UnknownBase(name)
     }
+    const own = forgetBases.find((name) => this.#ports.baseNames.includes(name))
+    if (own !== undefined) throw new OwnBase(own)
     const wrong = paths.find(({ rel }) => !isBelowBase(rel)) ?? (await this.#findEscape(paths))
     if (wrong)
       throw new BadPath(`the path ${JSON.stringify(wrong.rel)} is not one below the base ${wrong.base}`)
@@ -137,6 +148,11 @@ export class Rebuilds {
     return this.#running?.progress
   }
 
+  /** Whether the manifest is not written yet, since its place may still be mounted over. */
+  get isDeferred(): boolean {
+    return this.#isDeferred
+  }
+
   get isRunning(): boolean {
     return this.#running !== undefined
   }
@@ -145,9 +161,20 @@ export class Rebuilds {
     return {
       running: this.isRunning,
       lastDurationMs: this.#lastDurationMs,
-      lastError: this.#last?.error?.message ?? null,
+      lastError: this.#waitingSentence() ?? this.#last?.error?.message ?? null,
       nextRunAt
     }
+  }
+
+  /** Another process has the lock of the manifest for so long, in milliseconds; undefined: it is not waited for. */
+  waiting(ms: number | undefined): void {
+    this.#waitedMs = ms
+  }
+
+  #waitingSentence(): string | undefined {
+    const ms = this.#waitedMs ?? 0
+    if (ms < MIN_TOLD_WAIT_MS) return undefined
+    return `another process has held the lock of the manifest for ${Math.round(ms / 1000)} s, so nothing is built; is it stopped?`
   }
 
   /** Takes no more work, refuses what waits, and gives a running build up. */
@@ -176,6 +203,7 @@ export class Rebuilds {
       const built = await this.#try(() => this.#ports.build(job, handOver))
       await this.#ports.landed(built, job, this.#running.progress)
       const inVain = built.notWritten === undefined && this.#ports.wantsMending()
+      this.#isDeferred = built.isDeferred === true
       this.#mendsInVain = inVain ? this.#mendsInVain + 1 : 0
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
       this.#last = error

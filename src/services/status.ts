@@ -7,6 +7,11 @@ export function statusPathOf(manifestPath: string): string {
   return `${manifestPath.replace(/(?<=[^/])\.json$/, '')}.status.json`
 }
 
+/** Where a manifest that cannot be used is kept: `NAME.json.bad`. */
+export function asidePathOf(manifestPath: string): string {
+  return `${manifestPath}.bad`
+}
+
 /** Reads a companion; undefined where it is not one. */
 export function readStatus(text: string): Status | undefined {
   try {

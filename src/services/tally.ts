@@ -30,7 +30,14 @@ export function tallyOf(known: Known, found: Found): Tally {
     }
     tally.unchanged += entries.size - changed
   }
-  return { ...tally, removed: (known.listing?.count ?? 0) - tally.updated - tally.unchanged }
+  return { ...tally, removed: countOf(known) - tally.updated - tally.unchanged }
+}
+
+function countOf({ listing, entries }: Known): number {
+  if (listing) return listing.count
+  let count = 0
+  for (const { size } of entries.values()) count += size
+  return count
 }
 
 /** What differs between two states of knowledge, by their lines. */

@@ -22,6 +22,17 @@ export interface Made extends Position {
   line: string
 }
 
+/** Why a report stays listed though a build missed its file. */
+export interface Held {
+  /** When a build first missed it, in milliseconds since 1970. */
+  readonly since: number
+  /**
+   * `seen`: until its file is seen again, or somebody says that it is gone. `confirmed`: until a later build of a base that
+   * answers as a whole misses it again.
+   */
+  readonly until: 'seen' | 'confirmed'
+}
+
 /** A report as the builder knows it. */
 export interface Tracked {
   readonly base: string
@@ -30,6 +41,8 @@ export interface Tracked {
   /** The stamp was too fresh to trust, or the file could not be read: read it again at the next build. */
   recheck: boolean
   readonly warnings: readonly Warning[]
+  /** Present while its file is missing and that is not believed. */
+  readonly held?: Held | undefined
   /** Absent where its line stands in the builder's listing, in this row. */
   made?: Made | undefined
   row: number
@@ -53,9 +66,14 @@ export function track(
 export function trackRow(
   { base, rel }: Pick<Entry, 'base' | 'rel'>,
   row: number,
-  { stamp, recheck, warnings }: Pick<Tracked, 'stamp' | 'recheck' | 'warnings'>
+  { stamp, recheck, warnings, held }: Pick<Tracked, 'stamp' | 'recheck' | 'warnings' | 'held'>
 ): Tracked {
-  return { base, rel, stamp, recheck, warnings, made: undefined, row }
+  return { base, rel, stamp, recheck, warnings, held, made: undefined, row }
+}
+
+/** The same report, held or not. */
+export function withHeld(tracked: Tracked, held: Held | undefined): Tracked {
+  return { ...tracked, held }
 }
 
 export function isKnown({ mtime }: Stamp): boolean {

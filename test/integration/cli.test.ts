@@ -141,7 +141,13 @@ t.test('flags win over the environment, and that over .env', async (t) => {
   t.match(await run(['build'], { PORT: '1' }, here), { code: 0, stdout: /^2 reports/ })
   t.ok(fs.existsSync(join(folder, 'env.json')))
   const env = { PORT: '1', REPORTS_INDEX_BASES: `b=${join(folder, 'b')}`, REPORTS_INDEX_MANIFEST: '' }
-  t.match(await run(['build'], env, here), { code: 0, stdout: /^1 reports/ }, 'an empty variable is none')
+  t.match(
+    await run(['build'], env, here),
+    { code: 1, stdout: /^3 reports: 1 added/, stderr: /holds the base a, .* --forget-base a/ },
+    'an empty variable is none'
+  )
+  t.match(await run(['build', '--forget-base', 'a'], env, here), { code: 0, stdout: /^1 reports/ })
+  t.match(await run(['build', '--forget-base', 'b'], env, here), { code: 2, stderr: /RI|"b" is one of/ })
   t.match(await run(['build', '--base', `a=${join(folder, 'a')},b=${join(folder, 'b')}`], env, here), {
     stdout: /^3 reports/
   })

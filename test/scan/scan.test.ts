@@ -15,7 +15,7 @@ import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walkNow } from '../../src/scan/walk-now.js'
 import type { Entry } from '../../src/schemas/entry.js'
-import type { Scan } from '../../src/services/reconcile.js'
+import type { Scan } from '../../src/services/scan-result.js'
 import { makeSelect } from '../../src/services/select.js'
 import type { Tracked, Trackeds } from '../../src/services/tracked.js'
 import { plant } from '../support.js'
@@ -389,7 +389,7 @@ t.test('looking at many files by name holds few folders open', async (t) => {
   plant(root, Object.fromEntries(rels.map((rel) => [rel, '# X'])))
   const openBefore = fs.readdirSync('/proc/self/fd').length
   for (const type of ['ext4', 'fuse.rclone']) {
-    const mounts = () => [{ point: '/', type, device: '0:1', root: '/' }]
+    const mounts = () => [{ point: '/', type, device: '0:1', root: '/', source: '' }]
     const found = await scanner(root, { mounts }).look(rels, new Map())
     t.ok(
       'found' in found && [...found.found.values()].every((tracked) => entryOf(tracked)?.title === 'X'),

@@ -4,7 +4,7 @@ import t, { type Test } from 'tap'
 import { furnishBuilder } from '../../src/builder-house.js'
 import { LockTaken } from '../../src/services/errors.js'
 import { BuilderProcess } from '../../src/services/io/builder-process.js'
-import { socketLock } from '../../src/services/io/lock.js'
+import { fileLock } from '../../src/services/io/lock.js'
 import { refresh } from '../../src/services/job.js'
 import { childrenOf, scratch, settingsFor, until } from '../support.js'
 
@@ -17,7 +17,7 @@ function stage(t: Test) {
       main: new URL('../../src/builder-main.js', import.meta.url),
       settings,
       place: () => ({ path: settings.manifest, local: true }),
-      lock: socketLock,
+      lock: fileLock,
       silenceMs: 4000,
       lastGood: () => undefined,
       progress() {},
@@ -108,7 +108,7 @@ t.test('who waits for the lock is let go when it is stopped', async (t) => {
 t.test('who has no listing does not wait for a lock for ever, and writes nothing without it', async (t) => {
   const folder = scratch(t, { 'a/one.md': '# One' })
   const settings = settingsFor(folder, ['a'])
-  const lock = socketLock(settings.manifest)
+  const lock = fileLock({ path: settings.manifest, local: true })
   const signal = new AbortController().signal
   let release = () => {}
   const held = lock.hold(
@@ -128,9 +128,9 @@ t.test('who has no listing does not wait for a lock for ever, and writes nothing
     main: new URL('../../src/builder-main.js', import.meta.url),
     settings,
     place: () => ({ path: settings.manifest, local: true }),
-    lock: (path) => ({
+    lock: (place) => ({
       hold: async (work, instead, patience) =>
-        await socketLock(path).hold(work, instead, { ...patience, ms: 100 })
+        await fileLock(place).hold(work, instead, { ...patience, ms: 100 })
     }),
     silenceMs: 30_000,
     lastGood: () => undefined,
@@ -155,9 +155,9 @@ t.test('who serves the manifest takes it over before the lock is given back', as
     main: new URL('../../src/builder-main.js', import.meta.url),
     settings,
     place: () => ({ path: settings.manifest, local: true }),
-    lock: (path) => ({
+    lock: (place) => ({
       hold: async (work, instead, patience) => {
-        const done = await socketLock(path).hold(work, instead, patience)
+        const done = await fileLock(place).hold(work, instead, patience)
         told.push('given back')
         return done
       }
@@ -168,6 +168,7 @@ t.test('who serves the manifest takes it over before the lock is given back', as
     warn() {},
     reader: {
       refresh: async () => void told.push('looked at before'),
+      manifestEtag: undefined,
       expect: (sign) => void told.push(sign === undefined ? 'any is waited for' : 'placed'),
       afterBuild: async () => void told.push('taken over')
     }
@@ -184,7 +185,7 @@ t.test('who serves the manifest takes it over before the lock is given back', as
 })
 
 t.test('who is told that its work is done waits until the lock has been let go by who did it', async (t) => {
-  const { hold } = socketLock(join(scratch(t), 'm.json'))
+  const { hold } = fileLock({ path: join(scratch(t), 'm.json'), local: true })
   const patience = { ms: 60_000, signal: new AbortController().signal }
   const order: string[] = []
   const gates = [0, 1, 2].map(() => {

@@ -119,6 +119,7 @@ function rebuilds(over: Partial<RebuildPorts>): Rebuilds {
     wantsListing: () => false,
     wantsMending: () => false,
     baseNames: ['b'],
+    toldAt: () => 5,
     now: () => 0,
     tick: () => 'here:0',
     ...over

@@ -11,7 +11,7 @@ export interface Bounds {
   isLocal(): boolean
   /** Whether it is known to have lain on a mount. */
   wasRemote: boolean
-  /** Whether who asked for it is still there: else nothing is put in the manifest's place any more. */
+  /** Whether who asked for it is still there: else nothing is written or removed any more. */
   isWanted(): boolean
 }
 
@@ -58,7 +58,8 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
   }
 
   return {
-    stamp: () => bounded(() => file.stamp(), shortMs).catch(() => undefined),
+    stamps: () =>
+      bounded(() => file.stamps(), shortMs).catch(() => ({ manifest: undefined, status: undefined })),
     read: () =>
       bounded(() => file.read()).catch(() => ({
         state: 'late' as const,
@@ -66,13 +67,13 @@ export function boundedManifestFile(file: ManifestFile, bounds: Bounds): Manifes
         stamp: undefined
       })),
     readStatus: () => bounded(() => file.readStatus(), shortMs).catch(() => undefined),
-    write: (bytes, _, placing) =>
+    write: (bytes, replacement) =>
       bounded((isWanted) => {
         refuseFallen()
-        return file.write(bytes, isWanted, placing)
+        return file.write(bytes, replacement, isWanted)
       }),
-    writeStatus: (status) => bounded((isWanted) => file.writeStatus(status, isWanted)),
-    sweep: () => bounded(() => file.sweep())
+    writeStatus: (status, manifest) => bounded((isWanted) => file.writeStatus(status, manifest, isWanted)),
+    sweep: () => bounded((isWanted) => file.sweep(isWanted))
   }
 }
 

@@ -7,6 +7,7 @@ import type { Snapshot } from '../manifest.js'
 import type { Settings } from '../settings.js'
 import { Child } from './child.js'
 import type { Lock } from './lock.js'
+import type { LockPlace } from './lock-file.js'
 
 export interface BuilderProcessOptions {
   /** The builder process's main module. */
@@ -18,13 +19,17 @@ export interface BuilderProcessOptions {
    * The lock of a manifest. Held here and not in the builder process: one that hangs in a file call keeps what it holds
    * even when it is killed.
    */
-  lock(path: string): Lock
+  lock(place: LockPlace): Lock
+  /** Another process has the lock for so long already, in milliseconds; undefined: it is not waited for any more. */
+  waiting?(ms: number | undefined): void
   /** The listing that is served, for a builder that finds no manifest. */
   lastGood(): Snapshot | undefined
   progress(progress: Progress): void
   warn(message: string): void
   /** Who serves the manifest in this process. */
   reader?: {
+    /** The digest of the listing in the manifest; undefined where it cannot be used, or did not answer. */
+    readonly manifestEtag: string | undefined
     /** Looks at the manifest; while the lock is held nobody else changes it. */
     refresh(): Promise<void>
     /** The manifest that is being placed by this sign is not to be waited for; undefined: any is again. */
@@ -44,6 +49,8 @@ export const PATIENCE_MS = 5 * 60_000
 const SHORT_PATIENCE_MS = 5000
 /** A killed process is gone by then, or hangs in a file call; milliseconds. */
 const LAST_MOMENT_MS = 1000
+/** A build whose listing is not the one in the manifest then is made anew, so often in all. */
+const MAX_TURNS = 3
 /** So many may hang, left behind: one that trusted a local disk, and a careful one. */
 const MOST_HANGING = 2
 
@@ -72,12 +79,19 @@ export class BuilderProcess {
    * @throws ChildLost when the process dies under it, LockTaken when another one builds on and on
    */
   async build(job: Job, handOver: boolean): Promise<Built> {
-    const { path } = this.#settle()
+    const place = this.#settle()
     const isWaitedFor = handOver && this.#options.lastGood() === undefined
-    const patience = { ms: isWaitedFor ? SHORT_PATIENCE_MS : PATIENCE_MS, signal: this.#over.signal }
+    const patience = {
+      ms: isWaitedFor ? SHORT_PATIENCE_MS : PATIENCE_MS,
+      signal: this.#over.signal,
+      onWait: (ms: number) => this.#options.waiting?.(ms)
+    }
     try {
-      return await this.#options.lock(path).hold(
-        async () => this.#trustAgain(await this.#buildAndAdopt({ type: 'build', job, handOver, save: true })),
+      return await this.#options.lock(place).hold(
+        async () => {
+          this.#options.waiting?.(undefined)
+          return this.#trustAgain(await this.#buildAndAdopt({ type: 'build', job, handOver, save: true }))
+        },
         async () => (job.askedAt ? await this.#askForBuild({ type: 'covered', job, handOver }) : undefined),
         patience
       )
@@ -85,6 +99,8 @@ export class BuilderProcess {
       if (this.#over.signal.aborted) throw new ChildLost('the builder process was given up', { cause: error })
       if (!(error instanceof LockTaken) || !isWaitedFor) throw error
       return await this.#buildNow({ type: 'build', job, handOver, save: false })
+    } finally {
+      this.#options.waiting?.(undefined)
     }
   }
 
@@ -115,28 +131,38 @@ export class BuilderProcess {
   }
 
   /** Where the manifest lies now. A builder that knows another place is replaced. */
-  #settle(): { path: string } {
+  #settle(): LockPlace {
     const { path, local } = this.#options.place()
     this.#wasRemote ||= !local
     if (this.#path !== undefined && this.#path !== path && this.#child?.isIdle)
       this.#child.leave('the manifest lies elsewhere now')
     this.#path = path
-    return { path }
+    return { path, local }
   }
 
   /** While the lock is held, nobody was told of the new listing: the old one may be served until this process has it. */
-  async #buildAndAdopt(question: BuilderQuestion): Promise<Built> {
+  async #buildAndAdopt(question: Extract<BuilderQuestion, { type: 'build' }>): Promise<Built> {
     const { reader } = this.#options
     this.#holdsLock = true
     try {
       await reader?.refresh()
-      const built = await this.#buildNow(question)
+      let built = await this.#buildNow(question)
       await reader?.afterBuild(built)
-      return built
+      // What is served has to be what was built: another one in its place was put there by somebody that knows of no lock.
+      for (let turn = 1; turn < MAX_TURNS && this.#isAnotherServed(built); turn++) {
+        built = await this.#buildNow({ ...question, job: { ...question.job, mend: true } })
+        await reader?.afterBuild(built)
+      }
+      return this.#isAnotherServed(built) ? { ...built, notWritten: 'RI_ERR_OVERTAKEN' } : built
     } finally {
       this.#holdsLock = false
       reader?.expect(undefined)
     }
+  }
+
+  #isAnotherServed({ notWritten, isDeferred, result }: Built): boolean {
+    const etag = this.#options.reader?.manifestEtag
+    return notWritten === undefined && !isDeferred && etag !== undefined && etag !== result.etag
   }
 
   async #buildNow(question: BuilderQuestion): Promise<Built> {

@@ -1,7 +1,7 @@
 import fs, { type Stats } from 'node:fs'
 import fsp from 'node:fs/promises'
 import writeFileAtomic from 'write-file-atomic'
-import { holdsNow, readRegular, readRegularNow } from './read-file.js'
+import { holdsNow, readRegular, readRegularNow, tailNow, tailOf } from './read-file.js'
 
 /** How a written file's mode and owner are set. */
 export type WriteOptions = Parameters<typeof writeFileAtomic>[2]
@@ -20,6 +20,10 @@ export interface Calls {
   write(path: string, bytes: Buffer, options: WriteOptions): Promise<void>
   rename(from: string, to: string): Promise<void>
   unlink(path: string): Promise<void>
+  /** Gives a file a second name. */
+  link(path: string, name: string): Promise<void>
+  /** The last bytes of a file, so many at most. */
+  tail(path: string, bytes: number): Promise<Buffer>
   /** Makes a folder's own changes durable. */
   sync(folder: string): Promise<void>
 }
@@ -38,6 +42,8 @@ export const slowCalls: Calls = {
   write: (path, bytes, options) => writeFileAtomic(path, bytes, options ?? {}),
   rename: (from, to) => fsp.rename(from, to),
   unlink: (path) => fsp.unlink(path),
+  link: (path, name) => fsp.link(path, name),
+  tail: (path, bytes) => tailOf(path, bytes),
   async sync(folder) {
     const handle = await fsp.open(folder, 'r')
     try {
@@ -62,6 +68,8 @@ export const callsNow: Calls = {
   write: async (path, bytes, options) => writeFileAtomic.sync(path, bytes, options ?? {}),
   rename: async (from, to) => fs.renameSync(from, to),
   unlink: async (path) => fs.unlinkSync(path),
+  link: async (path, name) => fs.linkSync(path, name),
+  tail: async (path, bytes) => tailNow(path, bytes),
   async sync(folder) {
     const fd = fs.openSync(folder, 'r')
     try {

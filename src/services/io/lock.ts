@@ -1,8 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto'
-import { existsSync, readFileSync, readlinkSync } from 'node:fs'
-import { connect, createServer, type Server, type Socket } from 'node:net'
-import { hostname } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { LockTaken } from '../errors.js'
+import { type Attempt, BUILDING, type LockPlace, PLACING, tryLock } from './lock-file.js'
 
 /** How long the lock is waited for. */
 export interface Patience {
@@ -10,135 +8,108 @@ export interface Patience {
   ms: number
   /** Ends the waiting. */
   signal: AbortSignal
+  /** Told again and again while it is waited for, with the milliseconds since then. */
+  onWait?(ms: number): void
 }
 
-/** One builder at a time among the processes of this host that share a manifest. */
+/** One builder at a time among those that share a manifest. */
 export interface Lock {
   /**
    * Waits for the lock, does the work, and gives the lock back.
-   * @param instead asked each time that the lock was in other hands: what it gives makes the work needless
+   * @param instead asked each time that the lock has changed hands: what it gives makes the work needless
    * @throws LockTaken when patience is over
    */
   hold<T>(work: () => Promise<T>, instead: () => Promise<T | undefined>, patience: Patience): Promise<T>
 }
 
-/** How long after a refused connection the lock is tried again, in milliseconds. */
-const RETRY_MS = 20
-
-/** Which processes a lock keeps apart: those of one host, in one run of it, in one network namespace. */
-export interface Scope {
-  host: string
-  run: string
-  network: string
-}
-
-export function lockScope(): Scope {
-  const digest = (read: () => string) => {
-    try {
-      return createHash('sha256').update(read()).digest('hex').slice(0, 8)
-    } catch {
-      return randomUUID().slice(0, 8)
-    }
-  }
-  const machine = () => (existsSync('/etc/machine-id') ? readFileSync('/etc/machine-id', 'utf8') : '')
-  return {
-    host: digest(() => machine() + hostname()),
-    run: digest(() => readFileSync('/proc/sys/kernel/random/boot_id', 'utf8')),
-    network: digest(() => readlinkSync('/proc/self/ns/net'))
-  }
-}
+/** So often a lock is tried, in milliseconds: at first, and after a while. */
+const TRY_MS = 5
+const TRY_LATER_MS = 25
+const SOON_MS = 1000
+/** Who replaces a manifest is done in a moment, unless it is stopped in it; milliseconds. */
+const PLACING_MS = 5000
 
 /**
- * A lock by a listening socket in Linux' abstract namespace: the kernel lets one process have the name, and takes it
- * away with its process, however that ends. It knows the processes of one network namespace only: two containers that
- * share a manifest are not kept apart by it (each still writes whole manifests). Elsewhere than on Linux there is none.
- * @param path the manifest's real path
+ * A lock of the kernel on a file beside the manifest, `.NAME.lock`: it is the same one by whatever path or from whatever
+ * container the file is opened, it goes with its owner, and only who may write in the manifest's folder can take it. Where the
+ * manifest lies on a mount, or its folder is not there yet, the file lies in a folder of this user's. Where no lock is to be had
+ * nothing keeps builders apart but that none replaces a manifest that it did not begin from.
  */
-export function socketLock(path: string): Lock {
-  if (process.platform !== 'linux') return { hold: async (work) => await work() }
-  const name = `\0reports-index-${createHash('sha256').update(path).digest('hex')}`
+export function fileLock(place: LockPlace): Lock {
   return {
-    async hold(work, instead, { ms, signal }) {
-      const over = new AbortController()
-      const end = () => over.abort()
-      const timer = setTimeout(end, ms)
-      signal.addEventListener('abort', end, { once: true })
-      try {
-        return await hold(name, work, instead, over.signal)
-      } finally {
-        clearTimeout(timer)
-        signal.removeEventListener('abort', end)
+    async hold(work, instead, patience) {
+      const waiting = new Waiting(patience)
+      for (let owner: string | undefined; ; ) {
+        const attempt = tryLock(place, BUILDING)
+        if (isOver(attempt)) return await release(attempt, work)
+        if (owner !== undefined && owner !== attempt.owner) {
+          const done = await instead()
+          if (done !== undefined) {
+            await freed(place, waiting)
+            return done
+          }
+        }
+        owner = attempt.owner
+        await waiting.pause()
       }
     }
   }
 }
 
-async function hold<T>(
-  name: string,
-  work: () => Promise<T>,
-  instead: () => Promise<T | undefined>,
-  over: AbortSignal
-): Promise<T> {
-  for (;;) {
-    const release = await listen(name)
-    if (release) {
-      try {
-        return await work()
-      } finally {
-        await release()
-      }
+/** Does something while nobody else replaces the manifest, as far as a lock keeps others apart. */
+export function placeLock(place: () => LockPlace): <T>(work: () => Promise<T>) => Promise<T> {
+  return async (work) => {
+    const waiting = new Waiting({ ms: PLACING_MS, signal: new AbortController().signal })
+    for (;;) {
+      const attempt = tryLock(place(), PLACING)
+      if (isOver(attempt)) return await release(attempt, work)
+      await waiting.pause()
     }
-    await ownerGone(name, over)
-    const done = await instead()
-    if (done === undefined) continue
-    // Who has just made it may hold the lock still, and serve the listing before until it has taken its own over.
-    await freed(name, over)
-    return done
   }
 }
 
-/** Settles when the lock was free, or has left the hands that it is in now. */
-async function freed(name: string, over: AbortSignal): Promise<void> {
-  const release = await listen(name)
-  if (release) await release()
-  else await ownerGone(name, over)
+type Over = Exclude<Attempt, { owner: string }>
+
+function isOver(attempt: Attempt): attempt is Over {
+  return attempt === 'none' || !('owner' in attempt)
 }
 
-function listen(name: string): Promise<(() => Promise<void>) | undefined> {
-  return new Promise((resolve, reject) => {
-    const waiting = new Set<Socket>()
-    const server = createServer((socket) => {
-      waiting.add(socket)
-      socket.on('close', () => waiting.delete(socket)).on('error', () => {})
-    })
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'EADDRINUSE') resolve(undefined)
-      else reject(error)
-    })
-    server.listen(name, () => resolve(() => close(server, waiting)))
-  })
+async function release<T>(attempt: Over, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } finally {
+    if (attempt !== 'none') attempt.release()
+  }
 }
 
-function close(server: Server, waiting: Set<Socket>): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    for (const socket of waiting) socket.destroy()
-  })
+/** Who has just built may hold the lock still, and serve the listing before until it has taken its own over. */
+async function freed(place: LockPlace, waiting: Waiting): Promise<void> {
+  for (let owner: string | undefined; ; ) {
+    const attempt = tryLock(place, BUILDING)
+    if (isOver(attempt)) return await release(attempt, async () => {})
+    if (owner !== undefined && owner !== attempt.owner) return
+    owner = attempt.owner
+    await waiting.pause()
+  }
 }
 
-/**
- * Settles when the owner of the lock lets go of its end, or is gone.
- * @throws LockTaken when it is waited for no more
- */
-function ownerGone(name: string, over: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ path: name, signal: over })
-    socket.on('error', () => {})
-    socket.on('close', (failed) => {
-      if (over.aborted)
-        reject(new LockTaken('another process builds, and does not come to an end; is it stopped?'))
-      else setTimeout(resolve, failed ? RETRY_MS : 0)
-    })
-    socket.resume()
-  })
+class Waiting {
+  readonly #patience: Patience
+  readonly #since = performance.now()
+
+  constructor(patience: Patience) {
+    this.#patience = patience
+  }
+
+  /** @throws LockTaken when patience is over */
+  async pause(): Promise<void> {
+    const { ms, signal, onWait } = this.#patience
+    const waited = performance.now() - this.#since
+    onWait?.(waited)
+    if (waited < ms && !signal.aborted) {
+      await sleep(waited < SOON_MS ? TRY_MS : TRY_LATER_MS, undefined, { signal }).catch(() => {})
+      if (!signal.aborted) return
+    }
+    throw new LockTaken('another process builds, and does not come to an end; is it stopped?')
+  }
 }

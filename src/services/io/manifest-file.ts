@@ -1,56 +1,76 @@
 import type { Stats } from 'node:fs'
-import { basename, dirname, join } from 'node:path'
+import { dirname } from 'node:path'
 import type { Status } from '../../schemas/manifest.js'
+import { SEAL_LINE_BYTES } from '../manifest.js'
 import { type OpenedManifest, openManifest } from '../open-manifest.js'
-import { readStatus, statusPathOf } from '../status.js'
+import type { Began, Replacement } from '../replacement.js'
+import { type Salvaged, salvage } from '../salvage.js'
+import { asidePathOf, readStatus, statusPathOf } from '../status.js'
 import { type Calls, callsNow, slowCalls } from './calls.js'
-import { lockScope, type Scope } from './lock.js'
 import { signOf } from './manifest-look.js'
+import { stagedPath, sweepStaged } from './staged-file.js'
 
 /** What lies in the manifest's place. */
 export type Found =
   | { state: 'ok'; opened: OpenedManifest; stamp: string | undefined }
-  | { state: 'missing' | 'corrupt' | 'unreadable' | 'late'; reason: string; stamp: string | undefined }
+  | {
+      state: 'missing' | 'corrupt' | 'unreadable' | 'late'
+      reason: string
+      stamp: string | undefined
+      /** Entries of a manifest that cannot be taken as it is. */
+      salvaged?: Salvaged | undefined
+    }
 
 /** The manifest and its companion on their file system. */
 export interface ManifestFile {
-  /** Changes whenever the manifest was replaced or written to; undefined where there is none to be seen. */
-  stamp(): Promise<string | undefined>
+  /** Changes whenever the manifest or its companion was replaced or written to. */
+  stamps(): Promise<Began>
   read(): Promise<Found>
   readStatus(): Promise<Status | undefined>
   /**
    * Replaces the manifest: whole, checked and durable, or not at all.
-   * @param isWanted asked when all is written, before it takes the old one's place
-   * @param placing told then by what sign it will be known there
+   * @returns the stamp of what was written
+   * @throws with code RI_ERR_OVERTAKEN where another manifest or another build's companion is in place than when it began;
+   * RI_ERR_LATE where nobody wants it any more; the file system's error
    */
-  write(bytes: Buffer, isWanted?: () => boolean, placing?: (sign: string) => void): Promise<void>
-  writeStatus(status: Status, isWanted?: () => boolean): Promise<void>
-  /** Removes what dead writers left. Only for who holds the lock. */
-  sweep(): Promise<void>
+  write(bytes: Buffer, replacement: Replacement, isWanted?: () => boolean): Promise<string>
+  /** @param manifest stamp of the manifest that it tells of; it is not written beside another one */
+  writeStatus(status: Status, manifest: string | undefined, isWanted?: () => boolean): Promise<void>
+  /** Removes what dead writers left. */
+  sweep(isWanted?: () => boolean): Promise<void>
 }
 
-/**
- * @param path absolute path of the manifest, links resolved
- * @param keep tells the folders that are never made: the bases' roots, links resolved
- * @param now milliseconds since 1970
- * @param canHang whether calls on its file system can hang
- */
-export function manifestFile(
-  path: string,
-  keep: () => readonly string[],
-  now: () => number,
-  canHang: () => boolean
-): ManifestFile {
+/** Keeps writers apart for the moment in which they look at what is in place and replace it. */
+export type PlaceLock = <T>(work: () => Promise<T>) => Promise<T>
+
+export interface ManifestFileOptions {
+  /** Absolute path of the manifest, links resolved. */
+  path: string
+  /** The folders that are never made: the bases' roots, links resolved. */
+  keep(): readonly string[]
+  /** Milliseconds since 1970. */
+  now(): number
+  /** Whether calls on its file system can hang. */
+  canHang(): boolean
+  placeLock: PlaceLock
+}
+
+export function manifestFile({ path, keep, now, canHang, placeLock }: ManifestFileOptions): ManifestFile {
   const calls = () => (canHang() ? slowCalls : callsNow)
   const folder = dirname(path)
   const statusPath = statusPathOf(path)
+  const stampNow = () => stampOf(path, calls())
   return {
-    stamp: () => stampOf(path, calls()),
+    async stamps() {
+      return { manifest: await stampNow(), status: await statStamp(statusPath, calls()) }
+    },
     async read() {
-      const stamp = await stampOf(path, calls())
+      const stamp = await stampNow()
       try {
-        const opened = openManifest(await calls().read(path))
-        return opened ? { state: 'ok', opened, stamp } : { state: 'corrupt', reason: CORRUPT, stamp }
+        const bytes = await calls().read(path)
+        const opened = openManifest(bytes)
+        if (opened) return { state: 'ok', opened, stamp }
+        return { state: 'corrupt', reason: CORRUPT, stamp, salvaged: salvage(bytes) }
       } catch (error) {
         return { ...absence(error), stamp }
       }
@@ -62,24 +82,58 @@ export function manifestFile(
         return undefined
       }
     },
-    async write(bytes, isWanted, placing) {
+    async write(bytes, { began, keepsAside, placing }, isWanted = () => true) {
       const hands = calls()
+      checkWanted(isWanted)
       await makeFolder(folder, keep(), hands)
-      await replace(path, bytes, hands, isWanted, placing)
+      const stamp = await stage(path, bytes, hands, async (staged) =>
+        placeLock(async () => {
+          checkWanted(isWanted)
+          await checkBegan(began)
+          if (keepsAside) await setAside(path, hands)
+          placing(signOf(await hands.lstat(staged)))
+          await hands.rename(staged, path)
+          return await stampNow()
+        })
+      )
+      // Somebody that knows of no lock has put another one there at once.
+      if (stamp === undefined || !stamp.endsWith(tailIn(bytes))) throw overtaken()
       await syncFolder(folder, hands)
+      return stamp
     },
-    async writeStatus(status, isWanted) {
+    async writeStatus(status, manifest, isWanted = () => true) {
       const hands = calls()
-      await replace(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), hands, isWanted)
+      checkWanted(isWanted)
+      await stage(statusPath, Buffer.from(`${JSON.stringify(status)}\n`), hands, async (staged) =>
+        placeLock(async () => {
+          checkWanted(isWanted)
+          if ((await stampNow()) !== manifest) throw overtaken()
+          await hands.rename(staged, statusPath)
+        })
+      )
       await syncFolder(folder, hands)
     },
-    async sweep() {
-      await sweep([path, statusPath], now(), calls()).catch(() => {})
+    async sweep(isWanted = () => true) {
+      checkWanted(isWanted)
+      await sweepStaged([path, statusPath], now(), calls())
     }
+  }
+
+  async function checkBegan({ manifest, status }: Began): Promise<void> {
+    if ((await stampNow()) !== manifest || (await statStamp(statusPath, calls())) !== status)
+      throw overtaken()
   }
 }
 
 const CORRUPT = 'it does not match its digest or its schema'
+
+function overtaken(): Error {
+  return Object.assign(new Error('another builder was faster'), { code: 'RI_ERR_OVERTAKEN' })
+}
+
+function checkWanted(isWanted: () => boolean): void {
+  if (!isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
+}
 
 /** What an error of opening or reading the manifest means. */
 export function absence(error: unknown): { state: 'missing' | 'corrupt' | 'unreadable'; reason: string } {
@@ -90,8 +144,25 @@ export function absence(error: unknown): { state: 'missing' | 'corrupt' | 'unrea
   return { state: 'unreadable', reason }
 }
 
-/** Undefined where there is no stat: no answer is the same as another one. */
+/**
+ * The stat of a manifest and its last bytes, which are its seal: a stat alone can come again, where times are whole seconds
+ * and inodes are given out anew. Undefined where there is no stat: no answer is the same as another one.
+ */
 async function stampOf(path: string, calls: Calls): Promise<string | undefined> {
+  const stat = await statStamp(path, calls)
+  if (stat === undefined) return undefined
+  try {
+    return `${stat} ${tailIn(await calls.tail(path, SEAL_LINE_BYTES))}`
+  } catch (error) {
+    return `${stat} ${(error as NodeJS.ErrnoException).code}`
+  }
+}
+
+function tailIn(bytes: Buffer): string {
+  return bytes.toString('base64', Math.max(0, bytes.length - SEAL_LINE_BYTES))
+}
+
+async function statStamp(path: string, calls: Calls): Promise<string | undefined> {
   try {
     const { ino, size, mtimeMs, ctimeMs } = await calls.stat(path)
     return `${ino}.${size}.${mtimeMs}.${ctimeMs}`
@@ -108,17 +179,16 @@ async function makeFolder(folder: string, keep: readonly string[], calls: Calls)
 
 /**
  * write-file-atomic makes one write call and takes a short write on a full disk for a success. So it writes a staged file
- * beside the place, which is read back when it is closed (some mounts write no earlier), and renamed when it is right.
+ * beside the place, which is read back when it is closed (some mounts write no earlier), and put in place when it is right.
  */
-async function replace(
+async function stage<T>(
   path: string,
   bytes: Buffer,
   calls: Calls,
-  isWanted?: () => boolean,
-  placing?: (sign: string) => void
-): Promise<void> {
+  place: (staged: string) => Promise<T>
+): Promise<T> {
   const before = await refuseOther(path, calls)
-  const staged = stagedOf(path, scope)
+  const staged = stagedPath(path)
   try {
     await calls.write(
       staged,
@@ -127,20 +197,24 @@ async function replace(
     )
     if (!(await calls.holds(staged, bytes)))
       throw Object.assign(new Error('a short write'), { code: 'RI_ERR_SHORT_WRITE' })
-    if (isWanted && !isWanted()) throw Object.assign(new Error('called off'), { code: 'RI_ERR_LATE' })
-    placing?.(signOf(await calls.lstat(staged)))
-    await calls.rename(staged, path)
+    return await place(staged)
   } catch (error) {
     await calls.unlink(staged).catch(() => {})
     throw error
   }
 }
 
-const scope = lockScope()
-
-/** Where a file is written before it takes its place; hidden, and like no name that anyone else would give. */
-function stagedOf(path: string, { host, run, network }: Scope): string {
-  return join(dirname(path), `.${basename(path)}.${host}-${run}-${network}.new`)
+/** Keeps what cannot be used under a name of its own; one such file at most. */
+async function setAside(path: string, calls: Calls): Promise<void> {
+  const size = await calls.stat(path).then(
+    (stat) => stat.size,
+    () => 0
+  )
+  if (size === 0) return
+  const aside = asidePathOf(path)
+  await calls.unlink(aside).catch(() => {})
+  // A second name first: at no moment is there no manifest. Some file systems, and files of other users, have no second one.
+  await calls.link(path, aside).catch(() => calls.rename(path, aside))
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
@@ -159,25 +233,5 @@ async function syncFolder(folder: string, calls: Calls): Promise<void> {
     await calls.sync(folder)
   } catch (error) {
     if (!['EINVAL', 'ENOTSUP', 'EBADF'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error
-  }
-}
-
-/** What a writer that this one knows nothing of has left is not its own any more after so many milliseconds. */
-const ABANDONED_MS = 10 * 60_000
-
-/**
- * Removes staged files, and the temporary files beside them. Only for who holds the lock: of its own scope nobody else
- * writes, of an earlier run of this host nobody lives; of others it can not be told, but by their age.
- */
-async function sweep(paths: readonly string[], now: number, calls: Calls): Promise<void> {
-  const names = paths.map((path) => basename(path))
-  const folder = dirname(paths[0] as string)
-  for (const name of await calls.readdir(folder)) {
-    const [, file, host, run, network] =
-      /^\.(.*)\.([0-9a-f]{8})-([0-9a-f]{8})-([0-9a-f]{8})\.new(?:\.\d+)?$/.exec(name) ?? []
-    if (file === undefined || !names.includes(file)) continue
-    const left = join(folder, name)
-    const isDead = host === scope.host && (run !== scope.run || network === scope.network)
-    if (isDead || Math.abs((await calls.lstat(left)).mtimeMs - now) > ABANDONED_MS) await calls.unlink(left)
   }
 }

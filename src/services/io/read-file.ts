@@ -32,6 +32,34 @@ export function readRegularNow(path: string): Buffer {
   }
 }
 
+/**
+ * The last bytes of a regular file, so many at most.
+ * @throws as readRegular
+ */
+export async function tailOf(path: string, bytes: number): Promise<Buffer> {
+  const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const size = sizeOf(await handle.stat())
+    const tail = Buffer.alloc(Math.min(size, bytes))
+    const { bytesRead } = await handle.read(tail, 0, tail.length, size - tail.length)
+    return tail.subarray(0, bytesRead)
+  } finally {
+    await handle.close()
+  }
+}
+
+/** The same at once, for local disks. */
+export function tailNow(path: string, bytes: number): Buffer {
+  const fd = fs.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const size = sizeOf(fs.fstatSync(fd))
+    const tail = Buffer.alloc(Math.min(size, bytes))
+    return tail.subarray(0, fs.readSync(fd, tail, 0, tail.length, size - tail.length))
+  } finally {
+    fs.closeSync(fd)
+  }
+}
+
 /** Whether a file holds these bytes; piece by piece, so that no second copy of all is needed. */
 export function holdsNow(path: string, bytes: Buffer): boolean {
   const fd = fs.openSync(path, constants.O_RDONLY | constants.O_NONBLOCK)

@@ -1,0 +1,20 @@
+import type { Warning } from '../schemas/entry.js'
+import type { Tracked, Trackeds } from './tracked.js'
+
+/** What one look at a whole base found. */
+export interface Scan {
+  /** Known reports that are as they were. */
+  same: Tracked[]
+  /** Those that are new or were read again, by rel. */
+  read: Trackeds
+  /** Folders that were listed, the base itself as ''; and whether they held any name. */
+  folders: Map<string, boolean>
+  /** Folders and files below which nothing is known now. */
+  unreadable: string[]
+  warnings: Warning[]
+  skippedLinks: number
+  filesRead: number
+}
+
+/** A base's answer to a build: a scan, or why there is none. */
+export type Look = { scan: Scan } | { unavailable: string }
