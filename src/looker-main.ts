@@ -5,7 +5,7 @@ import { answerParent } from './services/io/parent.js'
 /** A process that looks at a manifest whose file system can hang, for the service, which must not. */
 
 const say = answerParent<LookerTalk>(
-  async ({ path, before }) =>
-    path === undefined ? { ...before } : await lookAtManifest(path, before, () => say('sign')),
+  async ({ path, before, now }) =>
+    path === undefined ? { ...before } : await lookAtManifest(path, before, now, () => say('sign')),
   () => {}
 )

@@ -3,7 +3,7 @@ import fs from 'node:fs'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
-import { signOf } from '../../src/services/io/manifest-look.js'
+import { lookAtManifest, signOf } from '../../src/services/io/manifest-look.js'
 import { manifestView } from '../../src/services/io/manifest-view.js'
 import { encodeManifest } from '../../src/services/manifest.js'
 import type { ManifestView } from '../../src/services/reader.js'
@@ -372,4 +372,21 @@ t.test('a late look on a local disk is made good', async (t) => {
   t.match(seen, { state: 'ok' })
   t.match(seen.state === 'ok' && seen.snapshot.body.toString(), /Two/)
   t.ok(view.isCurrent())
+})
+
+t.test('while a stat may come again, the seal has to be the same, too', async (t) => {
+  for (const isLocal of [true, false]) {
+    const path = join(scratch(t), 'm.json')
+    fs.writeFileSync(path, manifestOf('One'))
+    const now = fs.statSync(path).mtimeMs + 1000
+    const look = (before: { stamp: string; statusStamp: string; tail?: string }, later = 0) =>
+      lookAtManifest(path, before, now + later, () => {}, isLocal)
+    const { stamp, statusStamp, tail } = await look({ stamp: '', statusStamp: '' })
+    t.type(tail, 'string')
+    const before = { stamp, statusStamp, tail: tail as string }
+    t.notOk((await look(before)).manifest, 'the same seal')
+    const other = { ...before, tail: 'of another one that had this stat' }
+    t.ok((await look(other)).manifest, 'another seal')
+    t.notOk((await look(other, 200_000)).manifest, 'an old stat is relied on')
+  }
 })

@@ -7,6 +7,8 @@ import type { Look, LookedAt } from './manifest-look.js'
 export interface LookerQuestion {
   path?: string
   before: LookedAt
+  /** Milliseconds since 1970. */
+  now: number
 }
 
 /** All that the looker and its parent have to say to each other. */
@@ -52,16 +54,16 @@ export class ManifestLooker {
         silenceMs: SILENCE_MS,
         hear: this.#onSign
       })
-      const there = this.#child.ask({ before: { stamp: '', statusStamp: '' } })
+      const there = this.#child.ask({ before: { stamp: '', statusStamp: '' }, now: 0 })
       this.#started = Promise.race([there, sleep(START_MS, undefined, { ref: false })]).catch(() => {})
     }
     await this.#started
   }
 
   /** @throws ChildLost where there is no process to look */
-  async look(path: string, before: LookedAt): Promise<Look> {
+  async look(path: string, before: LookedAt, now: number): Promise<Look> {
     if (!this.#child) throw new ChildLost('nobody looks')
-    const look = await this.#child.ask({ path, before })
+    const look = await this.#child.ask({ path, before, now })
     // A Buffer arrives as plain bytes.
     const { manifest } = look
     if (manifest instanceof Uint8Array)

@@ -5,7 +5,14 @@ import { openManifestSoon } from '../open-manifest.js'
 import type { ManifestView, Seen, View } from '../reader.js'
 import { readStatus, statusPathOf } from '../status.js'
 import { absence } from './manifest-file.js'
-import { type Look, type LookedAt, lookAtManifest, MISSING, stampNow } from './manifest-look.js'
+import {
+  isReplacedNow,
+  type Look,
+  type LookedAt,
+  lookAtManifest,
+  MISSING,
+  stampNow
+} from './manifest-look.js'
 import { ManifestLooker } from './manifest-looker.js'
 import { PinnedFolder } from './pinned-folder.js'
 import { Turn } from './turn.js'
@@ -78,7 +85,11 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
     // Its file system has answered, however long it takes to open what it said.
     const alive = setInterval(onSign, limitMs / 3)
     const next = await seenIn(look.manifest).finally(() => clearInterval(alive))
-    lookedAt = { stamp: look.stamp, statusStamp: look.statusStamp }
+    lookedAt = {
+      stamp: look.stamp,
+      statusStamp: look.statusStamp,
+      ...(look.tail !== undefined && { tail: look.tail })
+    }
     if (next) {
       // Told again as one and the same, so that it is said once.
       const isSame = next.state !== 'ok' && next.state === seen.state && next.reason === seen.reason
@@ -91,8 +102,8 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
   /** What a late look tells is taken, too, when it comes. */
   const ask = (): Promise<boolean> => {
     const look = where.local
-      ? lookAtManifest(localPath(), lookedAt, onSign, true)
-      : looker.look(where.path, lookedAt)
+      ? lookAtManifest(localPath(), lookedAt, now(), onSign, true)
+      : looker.look(where.path, lookedAt, now())
     pending = look
       .then(take, () => false)
       .finally(() => {
@@ -113,7 +124,10 @@ export function manifestView({ place, looker: main, limitMs, now }: ManifestView
     const path = localPath()
     const stamp = stampNow(path)
     if (expected !== undefined && stamp !== lookedAt.stamp && stamp.startsWith(expected)) return true
-    const isSame = lookedAt.stamp === stamp && lookedAt.statusStamp === stampNow(statusPathOf(path))
+    const isSame =
+      lookedAt.stamp === stamp &&
+      lookedAt.statusStamp === stampNow(statusPathOf(path)) &&
+      !isReplacedNow(path, lookedAt, now())
     filesAt = at
     isQuiet = isSame && folder.quietSince !== undefined && now() - folder.quietSince > QUIET_MS
     return isSame
