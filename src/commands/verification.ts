@@ -1,6 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Entry } from '../schemas/entry.js'
 import type { Difference, Verification } from '../schemas/verify.js'
+import { type BlindSpots, blindSentence, isSighted } from '../services/blind-spots.js'
 import type { Built } from '../services/builder-messages.js'
 import type { Settings } from '../services/settings.js'
 import { countsOf } from '../services/verify.js'
@@ -27,6 +28,8 @@ export interface Looked {
   scanSeconds: number
   manifest: Seen
   service: Seen | undefined
+  /** What could not be looked at on disk. */
+  blind: BlindSpots
   differences: Difference[]
 }
 
@@ -39,7 +42,7 @@ export interface Probed {
 /** Puts the evidence together. */
 export function verificationOf(
   { bases: named }: Settings,
-  { built, disk, scanSeconds, manifest, service, differences }: Looked,
+  { built, disk, scanSeconds, manifest, service, blind, differences }: Looked,
   probed: Probed | undefined,
   url: string | undefined
 ): Verification {
@@ -48,7 +51,7 @@ export function verificationOf(
   const problem = manifest.problem ?? service?.problem ?? probed?.problem
   return {
     ...(problem === undefined
-      ? statusOf(differences, disk.length, bases, url)
+      ? statusOf(differences, disk.length, bases, blind, url)
       : { status: 'failed', message: problem }),
     version,
     commit: commit(),
@@ -62,7 +65,7 @@ export function verificationOf(
     },
     bases: countsIn(
       named.map(({ name }) => name),
-      new Set(away.map(({ name }) => name)),
+      blind.bases,
       { disk: { reports: disk }, manifest, service }
     ),
     differences: differences.slice(0, MOST_TOLD),
@@ -92,6 +95,7 @@ function statusOf(
   differences: readonly Difference[],
   count: number,
   bases: readonly BaseStatus[],
+  blind: BlindSpots,
   url: string | undefined
 ): Pick<Verification, 'status' | 'message'> {
   const looked = bases.filter(({ status }) => status === 'ok')
@@ -106,12 +110,9 @@ function statusOf(
     }
   }
   const what = url === undefined ? 'the manifest says' : 'the manifest and the service say'
-  const kept = bases.filter(({ status }) => status !== 'ok').reduce((sum, base) => sum + base.count, 0)
-  const but = `; ${looked.length} of ${bases.length} bases were looked at, ${kept} reports of the others were not`
-  return {
-    status: 'ok',
-    message: `${what} what is on disk: ${count - kept} reports, every field, in order${looked.length < bases.length ? but : ''}`
-  }
+  const message = `${what} what is on disk: ${count} reports, every field, in order`
+  if (isSighted(blind)) return { status: 'ok', message }
+  return { status: 'incomplete', message: `${blindSentence(blind)}; as far as was looked, ${message}` }
 }
 
 function countsIn(

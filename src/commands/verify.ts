@@ -3,6 +3,7 @@ import { ReportsIndexClient } from '../client/index.js'
 import type { Entry } from '../schemas/entry.js'
 import type { Listing } from '../schemas/listing.js'
 import type { Difference, Verification } from '../schemas/verify.js'
+import { type BlindSpots, blindSpotsOf, isBlindTo, isSighted } from '../services/blind-spots.js'
 import { SettingError } from '../services/errors.js'
 import type { BuilderProcess } from '../services/io/builder-process.js'
 import type { Settings } from '../services/settings.js'
@@ -70,27 +71,29 @@ async function look(
 ): Promise<Looked> {
   const manifest = await readManifest(settings)
   const { result: built, seconds } = await timed(() =>
-    builder.scan({ mode: 'full', paths: [], acceptRemovals: [] })
+    builder.scan({ mode: 'full', paths: [], acceptRemovals: [], isAlone: true })
   )
   const service = url === undefined ? undefined : await ask(settings, url)
   const disk = (JSON.parse(String(built.snapshot?.body)) as Listing).reports
+  const blind = blindSpotsOf(built.result, [manifest, service])
+  const told = { disk, digest: built.result.etag, blind }
   const differences = [
-    ...differencesIn('manifest', disk, built.result.etag, manifest),
+    ...differencesIn('manifest', told, manifest),
     ...(manifest.head ?? []),
-    ...(service ? differencesIn('service', disk, built.result.etag, service) : [])
+    ...(service ? differencesIn('service', told, service) : [])
   ]
-  return { built, disk, scanSeconds: seconds, manifest, service, differences }
+  return { built, disk, scanSeconds: seconds, manifest, service, blind, differences }
 }
 
 function differencesIn(
   where: Difference['where'],
-  disk: readonly Entry[],
-  digest: string,
+  { disk, digest, blind }: { disk: readonly Entry[]; digest: string; blind: BlindSpots },
   seen: Seen
 ): Difference[] {
   if (!seen.reports) return []
-  const differences = differencesOf(where, disk, seen.reports)
-  if (differences.length > 0 || seen.etag === null || seen.etag === digest) return differences
+  const differences = differencesOf(where, disk, seen.reports).filter((each) => !isBlindTo(blind, each))
+  const isComparable = seen.etag !== null && isSighted(blind)
+  if (differences.length > 0 || !isComparable || seen.etag === digest) return differences
   return [{ where, base: '', rel: '', kind: 'bytes', onDisk: digest, found: seen.etag }]
 }
 

@@ -31,15 +31,17 @@ const Count = Type.Union([Type.Integer({ minimum: 0 }), Type.Null()], {
 
 /** What `verify --json` prints: the evidence for a deploy. */
 export const Verification = Type.Object({
-  status: OneOf(['ok', 'differs', 'failed'], {
-    description: 'failed: something could not be compared at all'
+  status: OneOf(['ok', 'differs', 'incomplete', 'failed'], {
+    description:
+      'incomplete: nothing that could be compared differs, but a base, a folder or a file could not be looked at; failed: ' +
+      'the manifest, the service or a new process gave no listing'
   }),
   message: Type.String({ description: 'The same in a sentence' }),
   version: Type.String(),
   commit: Type.String({ description: 'Of what runs; unknown where it was not built from a checkout' }),
   verifiedAt: Type.String(),
   etags: Type.Object({
-    disk: Type.String({ description: 'Of the listing that a build would write' }),
+    disk: Type.String({ description: 'Of what was found on disk' }),
     manifest: Type.Union([Type.String(), Type.Null()]),
     service: Type.Union([Type.String(), Type.Null()])
   }),

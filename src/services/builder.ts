@@ -3,7 +3,7 @@ import type { Progress } from '../schemas/rebuild.js'
 import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
 import { BuildSteps } from './build-steps.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isNews, type Known } from './known.js'
+import { isNews, type Known, nothingKnown } from './known.js'
 import { otherSettings } from './listing-settings.js'
 import { encodeManifest, type Snapshot, snapshotOf } from './manifest.js'
 import { Memory, type MemoryPorts } from './memory.js'
@@ -107,8 +107,10 @@ export class Builder {
     const steps = new BuildSteps(this.#ports.scanners, this.#ports.progress)
     const { now } = this.#ports
     const startedAt = now()
-    const recalled = await steps.step('load', () =>
-      this.#memory.recall(job, look.status, look.stamps.manifest)
+    const recalled = await steps.step('load', async () =>
+      job.isAlone
+        ? { known: nothingKnown, seen: undefined }
+        : await this.#memory.recall(job, look.status, look.stamps.manifest)
     )
     const known = without(recalled.known, job.forgetBases)
     const stamps = { ...look.stamps, manifest: recalled.seen }

@@ -16,6 +16,8 @@ export interface Job {
   forgetBases?: string[]
   /** The manifest was found to be unusable: what is remembered of it is not trusted. */
   mend?: boolean
+  /** Nothing is taken from the manifest: what is found is what is on disk. */
+  isAlone?: boolean
   /** When it was asked for; absent where no other process' build will do. */
   askedAt?: Tick
 }

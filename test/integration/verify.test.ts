@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { Value } from '@sinclair/typebox/value'
 import t, { type Test } from 'tap'
 import { type Difference, Verification } from '../../src/schemas/verify.js'
+import { blindSentence, blindSpotsOf, isBlindTo, isSighted } from '../../src/services/blind-spots.js'
 import { plant, run, Service, scratch } from '../support.js'
 
 async function stage(t: Test) {
@@ -151,14 +152,14 @@ t.test('verify compares what the service serves, with its token', async (t) => {
 })
 
 t.test(
-  'a base that is away is a follow-up, and no difference; with all of them away nothing is evident',
+  'a base that is away is no difference, and never OK; with all of them away nothing is evident',
   async (t) => {
     const { folder, verify } = await stage(t)
     fs.renameSync(join(folder, 'b'), join(folder, 'away'))
     t.match(await verify(), {
-      code: 0,
-      status: 'ok',
-      message: /: 3 reports, .*; 1 of 2 bases were looked at, 1 reports of the others were not$/,
+      code: 1,
+      status: 'incomplete',
+      message: /^1 base \(b\) could not be looked at; .*: 3 reports, every field, in order$/,
       bases: [
         { name: 'a', disk: 3, manifest: 3 },
         { name: 'b', disk: null, manifest: 1 }
@@ -169,6 +170,48 @@ t.test(
     t.match(await verify(), { code: 1, status: 'failed', message: /no base could be looked at/ })
   }
 )
+
+t.test('what is listed and not on disk is never OK, whatever the manifest believes of it', async (t) => {
+  const { folder, args, verify } = await stage(t)
+  fs.rmSync(join(folder, 'a'), { recursive: true })
+  fs.mkdirSync(join(folder, 'a'))
+  t.match(await run(['build', ...args]), { code: 0, stdout: /a +3 {2}suspect/ })
+  const { code, status, differences, bases } = await verify()
+  t.match({ code, status }, { code: 1, status: 'differs' })
+  t.strictSame(
+    differences.map(({ kind, base }) => `${kind} ${base}`),
+    ['extra a', 'extra a', 'extra a']
+  )
+  t.match(bases[0], { name: 'a', disk: 0, manifest: 3 })
+})
+
+t.test('what could not be read is no difference, and never OK', async (t) => {
+  const base = (name: string, status: 'ok' | 'unavailable') => ({
+    name,
+    status,
+    count: 0,
+    scannedAt: null,
+    error: null
+  })
+  const unreadable = (rel: string) => ({ code: 'unreadable', base: 'a', rel, message: '' })
+  const bases = [base('a', 'ok'), base('b', 'unavailable')]
+  const warnings = [unreadable('x'), unreadable('y/f.md')]
+  const blind = blindSpotsOf({ bases, warnings }, [{ reports: [{ base: 'c' }, null] }, undefined])
+  for (const [name, rel] of ['a x/1.md', 'a x/y/1.md', 'a y/f.md', 'b 1.md', 'c 1.md'].map((all) =>
+    all.split(' ')
+  ))
+    t.ok(isBlindTo(blind, { base: name as string, rel: rel as string }), `${name} ${rel}`)
+  for (const rel of ['1.md', 'xy/1.md', 'y/g.md']) t.notOk(isBlindTo(blind, { base: 'a', rel }), rel)
+  t.notOk(isSighted(blind))
+  t.equal(blindSentence(blind), '2 bases (b, c) and 2 files or folders could not be looked at')
+  t.ok(isSighted(blindSpotsOf({ bases: [base('a', 'ok')], warnings: [] }, [])))
+})
+
+t.test('reports of a base that the settings do not have are not looked at', async (t) => {
+  const { folder, manifest } = await stage(t)
+  const alone = ['--base', `a=${folder}/a`, '--manifest', manifest]
+  t.match(await run(['verify', ...alone]), { code: 1, stdout: /^STATUS INCOMPLETE: 1 base \(b\) could not/ })
+})
 
 t.test('a manifest of another program is compared to its head', async (t) => {
   const { manifest, args, verify } = await stage(t)
