@@ -293,7 +293,7 @@ class Run {
     const { world } = this
     this.log.push(JSON.stringify(step))
     if (step.do === 'write') for (const rel of some(step)) world.write(rel)
-    else if (step.do === 'remove') for (const rel of some(step)) world.visible.has(rel) && this.#remove(rel)
+    else if (step.do === 'remove') for (const rel of some(step)) this.#remove(rel)
     else if (step.do === 'named') await this.build(pathsJob(some(step)))
     else if (step.do === 'mount') world.isMounted = true
     else if (step.do === 'unmount') world.isMounted = false
@@ -312,6 +312,7 @@ class Run {
   }
 
   #remove(rel: string): void {
+    if (!this.world.visible.has(rel)) return
     if (this.world.isMounted) this.world.stored.delete(rel)
     else this.world.bare.delete(rel)
   }
