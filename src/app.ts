@@ -33,7 +33,7 @@ export interface AppOptions {
 
 /** The whole service as a Fastify plugin: to be listened with, run by fastify-cli, or embedded under a prefix. */
 export default async function app(fastify: FastifyInstance, options: AppOptions): Promise<void> {
-  const settings = options.settings ?? settingsFrom({}, process.env, process.cwd())
+  const settings = options.settings ?? settingsFrom({}, process.env)
   checkDoor(settings)
   const parts = furnish(settings, options.builds !== false)
   fastify.decorate('reportsIndex', parts.house)

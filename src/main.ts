@@ -48,7 +48,7 @@ async function dispatch(args: string[]): Promise<number | undefined> {
     process.stdout.write(`${version}\n`)
     return 0
   }
-  return await run(command, settingsFrom(textsIn(values), process.env, process.cwd()), values)
+  return await run(command, settingsFrom(textsIn(values), process.env), values)
 }
 
 async function run(command: Command, settings: Settings, values: Values): Promise<number | undefined> {
@@ -127,26 +127,40 @@ function textsIn(values: Values): Texts {
 
 /** Wrong usage and settings end with 2, all else with 1; each with one line. */
 function fail(error: unknown): void {
-  const { message, code, syscall } = error as NodeJS.ErrnoException
+  const told = error as NodeJS.ErrnoException
   const wrongUse =
     error instanceof UsageError ||
     error instanceof SettingError ||
-    ['RI_ERR_UNKNOWN_BASE', 'RI_ERR_OWN_BASE'].includes(code ?? '')
-  process.stderr.write(
-    `reports-index: ${syscall === 'listen' || syscall === 'getaddrinfo' ? listenSentence(code, message) : message.split('\n', 1)[0]}\n`
-  )
+    ['RI_ERR_UNKNOWN_BASE', 'RI_ERR_OWN_BASE'].includes(told.code ?? '')
+  process.stderr.write(`reports-index: ${sentenceOf(told)}
+`)
   process.exit(wrongUse ? 2 : 1)
 }
 
-function listenSentence(code: string | undefined, message: string): string {
-  if (code === 'EADDRINUSE') return `the port is in use (${message.split(': ').at(-1)})`
-  return `can not listen: ${message}`
+function sentenceOf({ message, code, syscall }: NodeJS.ErrnoException): string {
+  const [line = ''] = message.split('\n', 1)
+  if (code === 'RI_ERR_UNKNOWN_BASE')
+    return `${line}; --base, REPORTS_INDEX_BASES or .env name the bases, as for the service`
+  if (syscall !== 'listen' && syscall !== 'getaddrinfo') return line
+  return code === 'EADDRINUSE'
+    ? `the port is in use (${message.split(': ').at(-1)})`
+    : `cannot listen: ${message}`
+}
+
+/**
+ * Standard output takes no more. A reader of a listing has enough of it; what `build` and `verify` found stays in their
+ * exit code.
+ */
+function onLostOutput(command: string | undefined, { code }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE' && command !== 'list') return
+  if (code !== 'EPIPE') process.stderr.write(`reports-index: standard output cannot be written (${code})\n`)
+  process.exit(code === 'EPIPE' ? 0 : 1)
 }
 
 /** Does what the command line asks for; sets the exit code. */
 export async function main(args: string[]): Promise<void> {
-  // Who reads our output may stop at any line, and who reads the log may go away.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? 0 : 1))
+  process.stdout.on('error', (error) => onLostOutput(args[0], error))
+  // The reader of the log may go away.
   process.stderr.on('error', () => {})
   try {
     const code = await dispatch(args)

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { dirname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parse as parseDotenv } from 'dotenv'
 import { findOverlaps } from './scan/overlap.js'
@@ -34,15 +34,15 @@ export function commit(): string {
  * Settings from flags, the environment and a `.env` file, in this order.
  * @throws SettingError that names what is wrong
  */
-export function settingsFrom(flags: Texts, env: NodeJS.ProcessEnv, cwd: string): Settings {
-  const file = readDotenv(cwd)
+export function settingsFrom(flags: Texts, env: NodeJS.ProcessEnv, cwd = workingFolder()): Settings {
+  const file = cwd === undefined ? {} : readDotenv(cwd)
   const texts: Texts = {}
   for (const name of settingNames) {
     const { env: variable } = wordsOf(name)
     const text = flags[name] ?? (env[variable] || file[variable] || undefined)
     if (text !== undefined) texts[name] = text
   }
-  const settings = readSettings(texts, { cwd, home: homedir(), samples: join(packageRoot, 'samples') })
+  const settings = readSettings(texts, { cwd, home: homeFolder(), samples: join(packageRoot, 'samples') })
   for (const [later, earlier] of findOverlaps(settings.bases)) {
     throw new SettingError(
       `REPORTS_INDEX_BASES (--base): the bases ${earlier} and ${later} overlap; allowed: folders that do not lie in one another`
@@ -57,6 +57,25 @@ export function unknownVariables(env: NodeJS.ProcessEnv): string[] {
   return Object.keys(env).filter((name) => name.startsWith('REPORTS_INDEX_') && !known.has(name))
 }
 
+/** @returns undefined where the folder was removed */
+function workingFolder(): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns undefined where neither HOME nor the system's list of users names one */
+function homeFolder(): string | undefined {
+  try {
+    const home = homedir()
+    return isAbsolute(home) ? home : undefined
+  } catch {
+    return undefined
+  }
+}
+
 function readDotenv(cwd: string): Record<string, string> {
   try {
     const path = join(cwd, '.env')
@@ -65,6 +84,6 @@ function readDotenv(cwd: string): Record<string, string> {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'ENOENT' || code === 'EISDIR' || code === 'ENOTDIR') return {}
-    throw new SettingError(`the file .env can not be read (${code}); allowed: a readable file, or none`)
+    throw new SettingError(`the file .env cannot be read (${code}); allowed: a readable file, or none`)
   }
 }

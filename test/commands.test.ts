@@ -58,6 +58,16 @@ t.test('what is shown can not act on a terminal', async (t) => {
   t.notMatch(tableOf([hostile], 1, 80), /[\u0007\u001b]/)
 })
 
+t.test('a text without UTF-8 is listed like any other, and can be told from others', async (t) => {
+  for (const rel of ['x\ud800.md', '\udfff/\ud800', '\ud83d']) {
+    const odd = entry({ rel })
+    for (const shown of [lineOf(odd), tableOf([odd], 1, 120)]) {
+      t.match(shown, /\\u\{d[8-f]/)
+      t.equal(Buffer.from(shown).toString(), shown)
+    }
+  }
+})
+
 t.test('a text is cut to a width, at whole characters', async (t) => {
   t.equal(cutTo('short', 5), 'short')
   t.equal(cutTo('longer', 5), 'long…')

@@ -116,7 +116,7 @@ t.test('files, clock and process are touched only where they may be', async (t) 
     ],
     ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'opener-main', 'page', 'scan']],
     ['the process', /\bprocess\.(?!platform|chdir|cwd)/, [...TOP, 'services/io']],
-    ['the working folder', /\bprocess\.(?:chdir|cwd)/, [...TOP, 'scan']],
+    ['the working folder', /\bprocess\.(?:chdir|cwd)/, ['surroundings', 'scan']],
     [
       'Fastify',
       /from 'fastify(?:-plugin)?'/,

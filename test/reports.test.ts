@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { get } from 'node:http'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { Renderer } from '../src/services/io/renderer.js'
 import { encodeRel, reportLink } from '../src/services/report-link.js'
@@ -488,4 +489,18 @@ t.test('a template makes links, both parts percent-encoded, slashes kept', async
     "https://mc.example/r/my.base/%C3%BC/a%20b/100%25%3F%26%23'%22%3C%3E.md?x=my.base"
   )
   t.equal(reportLink('/r/{rel}', { base: 'a', rel: '{base}/$&.md' }), '/r/%7Bbase%7D/%24%26.md')
+})
+
+t.test('whatever a report is called, its link leads to it, or there is none', async (t) => {
+  const parts = fc.array(fc.string({ unit: 'binary' }), { minLength: 1 })
+  const halves = fc.constantFrom('\ud800', '\udbff', '\udc00', '\udfff', '\udc00\ud800')
+  const named = fc.property(parts, fc.option(halves), fc.nat(20), (names, half, at) => {
+    const whole = names.join('/')
+    const rel = half === null ? whole : `${whole.slice(0, at)}${half}${whole.slice(at)}`
+    const link = reportLink('/{base}/{rel}', { base: 'a', rel })
+    const encoded = encodeRel(rel)
+    if (link === undefined) return /\p{Surrogate}/u.test(rel)
+    return link === `/a/${encoded}` && encoded.split('/').map(decodeURIComponent).join('/') === rel
+  })
+  t.doesNotThrow(() => fc.assert(named))
 })

@@ -12,6 +12,10 @@ export async function serveCommand(settings: Settings): Promise<undefined> {
   stopOnSignals(async () => (await serving).close())
   const { url, log } = await serving
   for (const name of unknownVariables(process.env)) log.warn(`${name} is set, but there is no such setting`)
+  // The service goes on: its address is all that it writes there.
+  process.stdout.removeAllListeners('error').on('error', ({ code }: NodeJS.ErrnoException) => {
+    log.warn(`the address ${url} could not be written to standard output (${code})`)
+  })
   process.stdout.write(`reports-index listening on ${url}\n`)
 }
 

@@ -50,7 +50,7 @@ export class List {
     this.#layout = new Layout(entries)
     this.#rows.style.height = `${this.#layout.height}px`
     const stays =
-      isOther || scrollTop === 0 ? undefined : stayingNear(before, layout.rowAt(scrollTop), entries)
+      isOther || scrollTop === 0 ? undefined : stayingNear(before, firstSeen(layout, scrollTop), entries)
     if (isOther) this.#scroller.scrollTop = 0
     else if (stays)
       this.#scroller.scrollTop =
@@ -90,7 +90,7 @@ export class List {
     this.#shown = shown
     this.#arrange()
     this.#markActive()
-    const top = this.#entries[this.#layout.rowAt(scrollTop)]
+    const top = this.#entries[firstSeen(this.#layout, scrollTop)]
     setText(this.#day, top && scrollTop > 0 ? dayInWords(top.date.slice(0, 10)) : '')
     this.#day.hidden = !top || scrollTop <= 0
   }
@@ -141,7 +141,7 @@ export class List {
   #markActive(): void {
     const { scrollTop } = this.#scroller
     const isThere = this.#active !== undefined && this.#shown.has(this.#active)
-    const first = this.#entries[Math.min(this.#layout.rowAt(scrollTop + 1), this.#entries.length - 1)]
+    const first = this.#entries[firstSeen(this.#layout, scrollTop)]
     const active = isThere ? this.#active : first && keyOf(first)
     for (const [key, { title }] of this.#shown) title.tabIndex = key === active ? 0 : -1
   }
@@ -189,6 +189,11 @@ export class List {
     this.#draw()
     this.#shown.get(this.#active)?.title.focus({ preventScroll: true })
   }
+}
+
+/** The first row that is in sight: the bar with the day covers what lies above it. */
+function firstSeen(layout: Layout, scrollTop: number): number {
+  return layout.rowAt(scrollTop + DAY_PX)
 }
 
 function isSame(a: Entry, b: Entry): boolean {

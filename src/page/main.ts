@@ -18,6 +18,8 @@ export interface PageSettings {
   reportUrl?: string
   /** Markdown reports can be shown as pages. */
   rendered?: boolean
+  /** A rebuild needs a token. */
+  guarded?: boolean
 }
 
 /** So many reports are shown before the whole listing is there. */
@@ -27,7 +29,7 @@ const HEALTH_MS = 10_000
 const settings: PageSettings = JSON.parse(
   document.querySelector<HTMLMetaElement>('meta[name=reports-index]')?.content || '{}'
 )
-const baseUrl = new URL('.', location.href).pathname
+const { href, pathname: baseUrl } = new URL('.', location.href)
 const client = new ReportsIndexClient({ baseUrl })
 
 let reports: readonly Entry[] = []
@@ -40,7 +42,7 @@ const list = new List(linkOf)
 const chart = new Chart((days) => choose(days))
 const bases = new Choices('bases', (base) => choose({ base }))
 const types = new Choices('types', (type) => choose({ type }))
-const state = new State()
+const state = new State({ service: href, guarded: settings.guarded === true })
 const rebuilder = new Rebuilder(baseUrl)
 const search = byId('q', HTMLInputElement)
 const from = byId('from', HTMLInputElement)
@@ -50,8 +52,9 @@ byId('rebuild', HTMLElement).addEventListener('click', () => void rebuilder.rebu
 function linkOf(entry: Entry): string | undefined {
   const { reportUrl, rendered } = settings
   if (reportUrl === undefined) return undefined
+  const link = reportLink(reportUrl, entry)
   const isMarkdown = /\.(?:md|markdown)$/i.test(entry.rel)
-  return reportLink(reportUrl, entry) + (rendered && isMarkdown ? '?view=rendered' : '')
+  return link !== undefined && rendered && isMarkdown ? `${link}?view=rendered` : link
 }
 
 /** @param isOther whether another part of the listing is asked for */
@@ -139,12 +142,20 @@ document.addEventListener('keydown', (event) => {
     list.enter()
   }
 })
-// On a phone the filters are folded in; elsewhere there is room.
-const isNarrow = matchMedia('(max-width: 46rem)')
-const fold = () => (byId('more', HTMLDetailsElement).open = !isNarrow.matches)
-isNarrow.addEventListener('change', fold)
+const more = byId('more', HTMLDetailsElement)
+const summary = byId('fold', HTMLElement)
+let isSmall: boolean | undefined
+/** In a small window, which is where the style shows the summary, the filters begin folded; elsewhere there is room. */
+function fold(): void {
+  const isSmallNow = getComputedStyle(summary).display !== 'none'
+  if (isSmallNow === isSmall) return
+  isSmall = isSmallNow
+  if (!more.contains(document.activeElement)) more.open = !isSmall
+}
+addEventListener('resize', fold)
 fold()
 fill()
+byId('no-links', HTMLElement).hidden = settings.reportUrl !== undefined
 
 /** What was not listed before. */
 function freshIn({ changes }: Followed): Set<string> {

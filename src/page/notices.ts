@@ -5,35 +5,36 @@ import { lengthInWords, momentInWords } from './words.js'
 const MANIFEST: Record<Exclude<Health['manifest']['status'], 'ok'>, string> = {
   missing: 'is not there.',
   corrupt: 'is damaged.',
-  unreadable: 'can not be read: give the service access to it, and see its log.',
+  unreadable: 'cannot be read: give the service access to it, and see its log.',
   late: 'gives no answer, since its file system hangs: better keep it on a local disk (REPORTS_INDEX_MANIFEST).'
 }
+
+type Base = Health['bases'][number]
 
 /** One thing to know, and what to do. */
 export interface Notice {
   about: string
   text: string
+  /** What does it, in any shell that reaches the service. */
+  command?: string
+}
+
+/** The service as its reader reaches it. */
+export interface Reached {
+  /** Its address, with a slash at the end. */
+  service: string
+  /** A rebuild needs a token. */
+  guarded: boolean
 }
 
 /** What is wrong, in plain words; nothing where all is well. */
-export function noticesOf({ manifest, bases, builder }: Health): Notice[] {
+export function noticesOf({ manifest, bases, builder }: Health, reached: Reached): Notice[] {
   const notices: Notice[] = []
-  for (const { name, status, scannedAt, error } of bases) {
-    if (status === 'ok') continue
-    if (status === 'pending') {
-      if (manifest.status !== 'ok')
-        notices.push({ about: name, text: 'was not looked at yet; the first build does so.' })
-      continue
-    }
-    const state = status === 'suspect' ? 'has lost too many reports to believe it' : 'can not be looked at'
-    const since =
-      scannedAt === null ? 'it was never seen' : `it was last seen whole ${momentInWords(scannedAt)}`
-    const why = error === null ? '' : ` ${sentence(error)}`
-    const then =
-      status === 'suspect'
-        ? ''
-        : ' Look at its folder or mount; when it answers again, the next build sees so.'
-    notices.push({ about: name, text: `${state}; ${since}.${why}${then}` })
+  for (const base of bases) {
+    if (base.status === 'suspect') notices.push(suspectNotice(base, reached))
+    else if (base.status === 'unavailable') notices.push(unavailableNotice(base))
+    else if (base.status === 'pending' && manifest.status !== 'ok')
+      notices.push({ about: base.name, text: 'was not looked at yet; the first build does so.' })
   }
   if (manifest.status !== 'ok') {
     const isMended = ['missing', 'corrupt'].includes(manifest.status) && builder.lastError === null
@@ -49,6 +50,32 @@ export function noticesOf({ manifest, bases, builder }: Health): Notice[] {
   return notices
 }
 
+function suspectNotice({ name, error, ...base }: Base, reached: Reached): Notice {
+  const text = `may be unmounted: too many of its reports are missing at once. ${lastSeen(base)}${why(error)}`
+  const then = ` On any command line${reached.guarded ? ' where REPORTS_INDEX_TOKEN is set' : ''}:`
+  return { about: name, text: text + then, command: acceptCommand(name, reached) }
+}
+
+function unavailableNotice({ name, error, ...base }: Base): Notice {
+  const then = ' Look at its folder or mount; the first build after it answers again picks it up.'
+  return { about: name, text: `cannot be read. ${lastSeen(base)}${why(error)}${then}` }
+}
+
+function lastSeen({ scannedAt, count }: Pick<Base, 'scannedAt' | 'count'>): string {
+  if (scannedAt !== null) return `It was last seen whole ${momentInWords(scannedAt)}.`
+  return count > 0 ? 'It is not known when it was last seen whole.' : 'No build has seen it whole yet.'
+}
+
+function why(error: string | null): string {
+  return error === null ? '' : ` ${sentence(error)}`
+}
+
+/** Names of bases need no quotes, and an address from the browser holds no single ones. */
+function acceptCommand(base: string, { service, guarded }: Reached): string {
+  const token = guarded ? ' -H "authorization: Bearer $REPORTS_INDEX_TOKEN"' : ''
+  return `curl -X POST '${service}rebuild' -H 'content-type: application/json'${token} -d '{"acceptRemovals":["${base}"]}'`
+}
+
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
 }
@@ -56,12 +83,14 @@ function sentence(text: string): string {
 /** The state of the service: a line when something is wrong, and how old the listing is. */
 export class State {
   readonly #notices = byId('notices', HTMLElement)
+  readonly #reached: Reached
   #health: Health | undefined
   #askedAt = 0
   #lostAt: number | undefined
   #reason: string | undefined
 
-  constructor() {
+  constructor(reached: Reached) {
+    this.#reached = reached
     setInterval(() => this.#tellAge(), 1000)
   }
 
@@ -85,7 +114,7 @@ export class State {
   }
 
   #draw(): void {
-    const lines = this.#health ? noticesOf(this.#health) : []
+    const lines = this.#health ? noticesOf(this.#health, this.#reached) : []
     if (this.#lostAt !== undefined) {
       const since = momentInWords(new Date(this.#lostAt).toISOString())
       lines.unshift({
@@ -98,9 +127,11 @@ export class State {
         about: 'This page',
         text: `shows nothing new any more. ${sentence(this.#reason)} Load it again.`
       })
-    const elements = lines.map(({ about, text }) =>
-      make('p', '', make('b', '', make('bdi', '', about)), ` ${text}`)
-    )
+    const elements = lines.map(({ about, text, command }) => {
+      const line = make('p', '', make('b', '', make('bdi', '', about)), ` ${text}`)
+      if (command !== undefined) line.append(' ', make('code', '', command))
+      return line
+    })
     const isNews = elements.map((each) => each.textContent).join('\n') !== this.#notices.dataset['told']
     if (isNews) {
       this.#notices.replaceChildren(...elements)

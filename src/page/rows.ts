@@ -1,4 +1,5 @@
 import type { Entry } from '../schemas/entry.js'
+import { isIllFormed } from '../services/report-link.js'
 import { make, setText } from './dom.js'
 import { counted, dayInWords, sizeInWords } from './words.js'
 
@@ -28,7 +29,7 @@ export interface Place {
   ofDay: number
 }
 
-/** @param link the report's address; undefined where it leads nowhere */
+/** @param link the report's address; undefined where it has none */
 export function makeRow(entry: Entry, link: string | undefined): Row {
   const title = link === undefined ? make('span', 'title', entry.title) : linkTo(link, entry.title)
   title.dir = 'auto'
@@ -38,10 +39,11 @@ export function makeRow(entry: Entry, link: string | undefined): Row {
   const time = entry.date.length > 10 ? ` ${entry.date.slice(11, 16)} UTC` : ''
   const rel = make('span', 'rel', make('bdi', '', `${entry.base}/`), make('bdi', '', entry.rel))
   rel.title = `${entry.base}/${entry.rel}`
+  const note = isIllFormed(entry.rel) ? 'cannot be opened: bad name · ' : ''
   about.append(
     make('bdi', 'type', entry.type),
     rel,
-    make('span', 'end', `${sizeInWords(entry.size)}${time && ` ·${time}`}`)
+    make('span', 'end', `${note}${sizeInWords(entry.size)}${time && ` ·${time}`}`)
   )
   const element = make('li', '', make('div', 'report', title, about))
   let heading: HTMLElement | undefined

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 
 /** Grows when the same report would make another page. */
-export const PAGE_VERSION = 1
+export const PAGE_VERSION = 2
 
 /** The style of a Markdown report that is shown as a page. */
 export const PAGE_STYLE = `
@@ -22,7 +22,7 @@ code { padding: .1em .3em }
 pre { padding: .75rem 1rem; overflow-x: auto; overflow-wrap: normal }
 pre code { padding: 0; background: none }
 blockquote { margin: 1em 0; padding: 0 1rem; border-inline-start: 3px solid var(--line); color: var(--dim) }
-table { border-collapse: collapse; display: block; overflow-x: auto; max-width: 100% }
+table { border-collapse: collapse; display: block; overflow-x: auto; max-width: 100%; overflow-wrap: normal }
 th, td { border: 1px solid var(--line); padding: .35rem .7rem }
 th:not([align]) { text-align: start }
 th { background: var(--soft) }

@@ -13,9 +13,10 @@ export interface Page {
  * The page as this service serves it.
  * @param html as it was built: its style and its script stand in it
  */
-export function pageFor(html: string, { reportUrl, serveReports }: Settings): Page {
+export function pageFor(html: string, { reportUrl, serveReports, token }: Settings): Page {
   const own = serveReports ? { reportUrl: 'reports/{base}/{rel}', rendered: true } : {}
-  const told = JSON.stringify(reportUrl === undefined ? own : { reportUrl })
+  const links = reportUrl === undefined ? own : { reportUrl }
+  const told = JSON.stringify({ ...links, ...(token !== undefined && { guarded: true }) })
   const body = html.replace(
     '<meta name="reports-index" content="">',
     () => `<meta name="reports-index" content="${escapeHtml(told)}">`

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net'
-import { join, resolve } from 'node:path'
+import { isAbsolute, join, resolve } from 'node:path'
 import { type SettingName, SettingTexts, type SettingWords } from '../schemas/settings.js'
 import { originOf } from './door.js'
 import { SettingError } from './errors.js'
@@ -13,8 +13,10 @@ export interface Base {
 
 /** Where the settings' relative paths and defaults start from. */
 export interface Surroundings {
-  cwd: string
-  home: string
+  /** Undefined: it was removed. */
+  cwd: string | undefined
+  /** Undefined: none is known. */
+  home: string | undefined
   /** The sample reports' folder. */
   samples: string
 }
@@ -91,12 +93,13 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
   const bases = decode('bases', texts.bases ?? `samples=${around.samples.replaceAll(',', '\\,')}`).map(
     (base) => ({
       name: base.name,
-      root: absolute(base.root, around)
+      root: absolute('bases', base.root, around)
     })
   )
   return {
     bases,
     manifest: absolute(
+      'manifest',
       texts.manifest === undefined
         ? join(bases[0]?.root ?? '', '_state/reports-index.json')
         : decode('manifest', texts.manifest),
@@ -189,6 +192,19 @@ function within(value: number, min: number, max: number, also?: number): number 
   return value === also || (value >= min && value <= max) ? value : undefined
 }
 
-function absolute(path: string, { cwd, home }: Surroundings): string {
-  return resolve(cwd, path === '~' || path.startsWith('~/') ? home + path.slice(1) : path)
+function absolute(name: SettingName, path: string, { cwd, home }: Surroundings): string {
+  const isAtHome = path === '~' || path.startsWith('~/')
+  if (isAtHome && home === undefined)
+    throw notAbsolute(name, path, 'no home folder is known: HOME names none')
+  const whole = isAtHome ? `${home}${path.slice(1)}` : path
+  if (isAbsolute(whole)) return resolve(whole)
+  if (cwd === undefined) throw notAbsolute(name, path, 'the working folder was removed')
+  return resolve(cwd, whole)
+}
+
+function notAbsolute(name: SettingName, path: string, why: string): SettingError {
+  const { env, flag } = wordsOf(name)
+  return new SettingError(
+    `${env} (--${flag}) has the path ${JSON.stringify(path)}, but ${why}; allowed: an absolute path`
+  )
 }

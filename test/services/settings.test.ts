@@ -3,6 +3,38 @@ import { checkDoor } from '../../src/services/door.js'
 import { readSettings, type Texts } from '../../src/services/settings.js'
 
 const around = { cwd: '/here', home: '/home/me', samples: '/opt/a, b/samples' }
+
+t.test(
+  'paths that are absolute need neither a home folder nor a working folder; others name their setting',
+  async (t) => {
+    const nowhere = { ...around, cwd: undefined, home: undefined }
+    const settings = readSettings({ bases: 'a=/x,b=/~/y', manifest: '/m/../n.json' }, nowhere)
+    t.match(settings, { bases: [{ root: '/x' }, { root: '/~/y' }], manifest: '/n.json' })
+    t.equal(readSettings({}, nowhere).bases[0]?.root, around.samples)
+    t.equal(readSettings({ bases: 'a=~/x' }, { ...nowhere, home: '/me' }).bases[0]?.root, '/me/x')
+    const wrong: [object, RegExp][] = [
+      [
+        { bases: 'a=/x,b=~' },
+        /^REPORTS_INDEX_BASES \(--base\) has the path "~", but no home folder .* absolute path$/
+      ],
+      [{ bases: 'b=~/x' }, /^REPORTS_INDEX_BASES \(--base\) has the path "~\/x", but no home/],
+      [
+        { manifest: '~/m.json' },
+        /^REPORTS_INDEX_MANIFEST \(--manifest\) has the path "~\/m.json", but no home/
+      ],
+      [
+        { bases: 'b=x' },
+        /^REPORTS_INDEX_BASES \(--base\) has the path "x", but the working folder .* absolute path$/
+      ],
+      [
+        { manifest: './m.json' },
+        /^REPORTS_INDEX_MANIFEST \(--manifest\) has the path ".\/m.json", but the working/
+      ]
+    ]
+    for (const [texts, message] of wrong)
+      t.throws(() => readSettings(texts, nowhere), { code: 'RI_ERR_SETTING', message })
+  }
+)
 const read = (texts: Texts) => readSettings(texts, around)
 
 t.test('without any setting the samples are served on loopback', async (t) => {
