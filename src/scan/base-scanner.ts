@@ -12,8 +12,9 @@ import { atFile, realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, syncHands } from './hands.js'
-import { isDisk, type Mount, mountOf } from './mounts.js'
+import { isDisk, type Mount } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
+import { mountsOf, type Place, placeAt, scannedMounts, scannedRoot } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
 import { lookAt, walk } from './walk.js'
@@ -54,21 +55,20 @@ export class BaseScanner {
 
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
   get remote(): boolean {
-    const mounts = this.#options.mounts()
-    return !this.#mountsIn(realPathWithin(this.base.root, mounts), mounts).every(isDisk)
+    return !mountsOf(this.#place()).every(isDisk)
   }
 
-  /** What a walk of the base comes to: the mount that it lies on, and those below it. */
-  #mountsIn(root: string, mounts: readonly Mount[]): (Mount | undefined)[] {
-    return [mountOf(root, mounts), ...mounts.filter(({ point }) => point !== root && isWithin(point, root))]
+  #place(): Place {
+    const mounts = this.#options.mounts()
+    return placeAt(realPathWithin(this.base.root, mounts), mounts)
   }
 
   /** Looks at the whole base. */
   async scan(known: Trackeds, full: boolean): Promise<Look> {
     try {
-      const work = (options: WalkOptions, calls: Calls | undefined) =>
-        calls ? walk(options) : walkNow(options, syncHands)
-      return { scan: await this.#with(work, known, full) }
+      return {
+        scan: await this.#with((options, calls, place) => this.#walk(options, calls, place), known, full)
+      }
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -104,6 +104,12 @@ export class BaseScanner {
     }
   }
 
+  async #walk(options: WalkOptions, calls: Calls | undefined, place: Place): Promise<Scan> {
+    const { ino } = await options.hands.stat(options.root)
+    const scan = calls ? await walk(options) : await walkNow(options, syncHands)
+    return { ...scan, root: scannedRoot(place, ino), mounts: scannedMounts(place, options.select) }
+  }
+
   async #lookAtAll(
     rels: readonly string[],
     options: WalkOptions,
@@ -124,13 +130,13 @@ export class BaseScanner {
 
   /** Does work on the base with the hands that fit its file system. */
   async #with<T>(
-    work: (options: WalkOptions, calls: Calls | undefined) => Promise<T>,
+    work: (options: WalkOptions, calls: Calls | undefined, place: Place) => Promise<T>,
     known: Trackeds,
     full: boolean
   ): Promise<T> {
-    const mounts = this.#options.mounts()
-    const root = realPathWithin(this.base.root, mounts)
-    const all = this.#mountsIn(root, mounts)
+    const place = this.#place()
+    const { root } = place
+    const all = mountsOf(place)
     const local = all.every((mount) => isDisk(mount) && !mount?.distrusted)
     // Where there are several, the one that promises least.
     const mount = all.find((each) => !isDisk(each)) ?? all[0]
@@ -146,9 +152,9 @@ export class BaseScanner {
       full,
       counts: this.counts
     })
-    if (local) return await work(optionsFor(syncHands), undefined)
+    if (local) return await work(optionsFor(syncHands), undefined, place)
     return await this.#gate.watch(this.#options.limit(), (calls) =>
-      work(optionsFor(asyncHands(calls)), calls)
+      work(optionsFor(asyncHands(calls)), calls, place)
     )
   }
 

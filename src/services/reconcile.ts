@@ -1,6 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Doubt } from '../schemas/manifest.js'
+import type { ScannedMount, ScannedRoot } from './scanned-root.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
 /** What one look at a whole base found. */
@@ -16,6 +17,10 @@ export interface Scan {
   warnings: Warning[]
   skippedLinks: number
   filesRead: number
+  /** The folder that was walked. */
+  root?: ScannedRoot
+  /** What is mounted below it, where it is walked. */
+  mounts?: ScannedMount[]
 }
 
 /** A base's answer to a build: a scan, or why there is none. */

@@ -332,6 +332,29 @@ t.test('mounts are told from the kernel, links are resolved on local disks alone
   t.ok(realPathWithin(join(root, 'loop')))
 })
 
+t.test('a scan tells which folder it walked, and what is mounted below it', async (t) => {
+  const root = fs.realpathSync(t.testdir({ base: { far: {}, deep: { x: {} }, '.hidden': {} } }))
+  const base = join(root, 'base')
+  fs.symlinkSync('base', join(root, 'link'))
+  const mount = (point: string, type: string, device: string) => ({ point, type, device, root: '/' })
+  const mounts = () => [
+    mount('/', 'ext4', '8:1'),
+    mount(join(base, 'deep/x'), 'fuse.old', '0:40'),
+    mount(join(base, 'deep'), 'xfs', '8:2'),
+    mount(join(base, 'far'), 'fuse.rclone', '0:41'),
+    mount(join(base, 'far'), 'nfs4', '0:42'),
+    mount(join(base, '.hidden'), 'nfs4', '0:43')
+  ]
+  const found = await scan(join(root, 'link'), { mounts })
+  const ino = String(fs.statSync(base).ino)
+  t.strictSame(found.root, { path: base, device: '8:1', type: 'ext4', isRemote: false, ino })
+  t.strictSame(found.mounts, [
+    { rel: 'deep', type: 'xfs', device: '8:2', isRemote: false },
+    { rel: 'far', type: 'nfs4', device: '0:42', isRemote: true }
+  ])
+  t.strictSame((await scan(join(base, 'far'), { mounts })).root?.isRemote, true)
+})
+
 t.test('a base that gives no answer is left alone until it has answered', async (t) => {
   const gate = new Gate(100)
   const answers: (() => void)[] = []
