@@ -11,7 +11,7 @@ import { describeFault, faultCode } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
-import { asyncHands, type Hands, syncHands } from './hands.js'
+import { asyncHands, type Hands, type HandsNow, handsNow } from './hands.js'
 import { isDisk, type Mount } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
 import { mountsOf, type Place, placeAt, scannedMounts, scannedRoot } from './place.js'
@@ -32,6 +32,10 @@ export interface ScannerOptions {
   now(): number
   /** What is mounted where. */
   mounts(): Mount[]
+  /** Told what is a defect of the program. */
+  warn?(message: string): void
+  /** How files are reached; the real ones by default. */
+  handsNow?: HandsNow
 }
 
 /** What a look at single files found, by rel: a tracked entry, or undefined where there is no report. */
@@ -106,7 +110,7 @@ export class BaseScanner {
 
   async #walk(options: WalkOptions, calls: Calls | undefined, place: Place): Promise<Scan> {
     const { ino } = await options.hands.stat(options.root)
-    const scan = calls ? await walk(options) : await walkNow(options, syncHands)
+    const scan = calls ? await walk(options, calls) : await walkNow(options, options.hands as HandsNow)
     return { ...scan, root: scannedRoot(place, ino), mounts: scannedMounts(place, options.select) }
   }
 
@@ -152,7 +156,7 @@ export class BaseScanner {
       full,
       counts: this.counts
     })
-    if (local) return await work(optionsFor(syncHands), undefined, place)
+    if (local) return await work(optionsFor(this.#options.handsNow ?? handsNow({})), undefined, place)
     return await this.#gate.watch(this.#options.limit(), (calls) =>
       work(optionsFor(asyncHands(calls)), calls, place)
     )
@@ -175,8 +179,11 @@ export class BaseScanner {
         ? `no answer within ${this.#options.timeoutMs / 1000} s`
         : `no answer since ${new Date(since).toISOString()}; it is looked at again when it has answered`
     }
-    if (faultCode(error) === undefined) throw error
-    return describeFault(error)
+    if (faultCode(error) !== undefined) return describeFault(error)
+    // A defect, or a limit of the program, that this base's folders lead to: it costs no other base its build.
+    const { name, stack } = error as Error
+    this.#options.warn?.(`the scan of the base ${this.base.name} failed: ${stack}`)
+    return `its scan failed (${name}); the log says more`
   }
 }
 

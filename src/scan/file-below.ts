@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { isGone } from './faults.js'
-import { type Calls, pinFolder } from './pin.js'
+import { faultCode, isGone } from './faults.js'
+import { type Calls, canPin, pinFolder } from './pin.js'
 import { realPathWithin } from './real-path.js'
 
 /**
@@ -19,7 +19,7 @@ export async function atFile<T>(
   calls: Calls | undefined,
   use: (path: string) => Promise<T>
 ): Promise<T | undefined> {
-  if (process.platform !== 'linux') {
+  if (!canPin()) {
     const path = join(top, rel)
     return (await realPathOf(path, calls)) === path ? await use(path) : undefined
   }
@@ -40,7 +40,7 @@ export async function realPathOf(path: string, calls: Calls | undefined): Promis
   try {
     return await calls(() => realpath(path))
   } catch (error) {
-    if (!isGone(error) || dirname(path) === path) throw error
+    if (!(isGone(error) || faultCode(error) === 'ENAMETOOLONG') || dirname(path) === path) throw error
     return join(await realPathOf(dirname(path), calls), basename(path))
   }
 }

@@ -5,52 +5,19 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
-import { asyncHands, type HandsNow, showBytes, syncHands } from '../../src/scan/hands.js'
-import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
+import { asyncHands, type HandsNow, syncHands } from '../../src/scan/hands.js'
+import { isLocal, mountOf, parseMounts } from '../../src/scan/mounts.js'
+import { showBytes } from '../../src/scan/names.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import { pinFolder, pinNow } from '../../src/scan/pin.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walkNow } from '../../src/scan/walk-now.js'
-import type { Entry } from '../../src/schemas/entry.js'
 import type { Scan } from '../../src/services/reconcile.js'
 import { makeSelect } from '../../src/services/select.js'
-import type { Tracked, Trackeds } from '../../src/services/tracked.js'
 import { plant } from '../support.js'
-
-const INCLUDE = ['**/*.{md,markdown,html,htm,txt,pdf}']
-
-function scanner(
-  root: string,
-  over: { include?: string[]; manifest?: string; now?: number; mounts?: () => Mount[] } = {}
-) {
-  return new BaseScanner({
-    base: { name: 'b', root },
-    select: makeSelect(over.include ?? INCLUDE, []),
-    manifest: over.manifest ?? join(root, '_state/reports-index.json'),
-    limit: () => 4,
-    timeoutMs: 1000,
-    mounts: over.mounts ?? readMounts,
-    // Far ahead: no file is too fresh to trust, unless a test says so.
-    now: () => over.now ?? Date.now() + 1_000_000
-  })
-}
-
-async function scan(root: string, over = {}, known: Trackeds = new Map(), full = false): Promise<Scan> {
-  const look = await scanner(root, over).scan(known, full)
-  if (!('scan' in look)) throw new Error(look.unavailable)
-  return look.scan
-}
-
-/** What a scan says is there. */
-const knownIn = ({ same, read }: Scan): Trackeds =>
-  new Map([...same.map((each) => [each.rel, each] as const), ...read])
-const relsOf = (found: Scan) => [...knownIn(found).keys()].toSorted()
-const entryOf = (tracked: Tracked | undefined): Entry | undefined =>
-  tracked?.made && JSON.parse(tracked.made.line)
-const entryIn = (found: Scan, rel: string) => entryOf(knownIn(found).get(rel))
+import { entryIn, entryOf, failing, INCLUDE, knownIn, relsOf, scan, scanner, walkWith } from './stage.js'
 
 t.test('regular files are found; links, FIFOs and sockets are neither followed nor opened', async (t) => {
   // A socket's path has to be short.
@@ -105,37 +72,6 @@ t.test('the manifest, its companion and their leftovers are never reports, where
   const found = await scan(root, { include: ['**/*'], manifest: join(root, 'x/m.txt') })
   t.strictSame(relsOf(found), ['x/m.txt.1a', 'x/m.txt.md'])
 })
-
-/** The real hands, but for some paths, which fail. */
-function failing(code: string, ...rels: string[]): HandsNow {
-  const guard = <A extends unknown[], R>(call: (path: string, ...rest: A) => R) => {
-    return (path: string, ...rest: A): R => {
-      if (rels.some((rel) => path === rel || path.endsWith(`/${rel}`)))
-        throw Object.assign(new Error(path), { code, syscall: 'open' })
-      return call(path, ...rest)
-    }
-  }
-  return { names: guard(syncHands.names), stat: syncHands.stat, open: guard(syncHands.open) }
-}
-
-function walkWith(hands: HandsNow, root: string, known: Trackeds = new Map()): Promise<Scan> {
-  const select = makeSelect(INCLUDE, [])
-  const trust = trustIn('ext4', true, Date.now() + 1_000_000)
-  const counts = { folders: 0, files: 0, read: 0 }
-  const options = {
-    base: 'b',
-    root,
-    pin: () => undefined,
-    hands,
-    select,
-    trust,
-    isOwn: () => false,
-    known,
-    full: false,
-    counts
-  }
-  return walkNow(options, hands)
-}
 
 t.test(
   'an unreadable file has an entry from its name and stat, and a warning; it is tried again',
@@ -208,7 +144,7 @@ t.test('an unchanged file is not opened again; a changed one is, however it hide
 
 t.test('a file that was touched too shortly before the scan is read again', async (t) => {
   const root = t.testdir({ 'a.md': '# A' })
-  const first = await scan(root, { now: Date.now() })
+  const first = await scan(root, { at: Date.now() })
   t.ok(knownIn(first).get('a.md')?.recheck)
   const second = await scan(root, {}, knownIn(first))
   t.equal(second.filesRead, 1)
