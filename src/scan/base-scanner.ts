@@ -1,23 +1,23 @@
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import pLimit from 'p-limit'
-import type { Warning } from '../schemas/entry.js'
 import type { Look, Scan } from '../services/reconcile.js'
-import { type Select, selects } from '../services/select.js'
+import type { Select } from '../services/select.js'
 import type { Base } from '../services/settings.js'
 import { statusPathOf } from '../services/status.js'
-import type { Tracked, Trackeds } from '../services/tracked.js'
+import type { Trackeds } from '../services/tracked.js'
+import type { Pin } from './descent.js'
 import { describeFault, faultCode } from './faults.js'
-import { atFile, realPathOf } from './file-below.js'
+import { realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
 import { asyncHands, type Hands, type HandsNow, handsNow } from './hands.js'
+import { lookAtPaths, type PathsLook } from './look-at-paths.js'
 import { isDisk, type Mount } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
 import { mountsOf, type Place, placeAt, scannedMounts, scannedRoot } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
-import { lookAt, walk } from './walk.js'
+import { walk } from './walk.js'
 import { walkNow } from './walk-now.js'
 
 export interface ScannerOptions {
@@ -36,12 +36,6 @@ export interface ScannerOptions {
   warn?(message: string): void
   /** How files are reached; the real ones by default. */
   handsNow?: HandsNow
-}
-
-/** What a look at single files found, by rel: a tracked entry, or undefined where there is no report. */
-export interface PathsLook {
-  found: Map<string, Tracked | undefined>
-  warnings: Warning[]
 }
 
 /** One base as the builder sees it. It remembers which answers the base owes. */
@@ -81,7 +75,8 @@ export class BaseScanner {
   /** Looks at these files alone. */
   async look(rels: readonly string[], known: Trackeds): Promise<PathsLook | { unavailable: string }> {
     try {
-      return await this.#with((options, calls) => this.#lookAtAll(rels, options, calls), known, true)
+      const limit = this.#options.limit()
+      return await this.#with((options, calls) => lookAtPaths(rels, options, calls, limit), known, true)
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -91,8 +86,7 @@ export class BaseScanner {
   async findEscape(rels: readonly string[]): Promise<string | undefined> {
     try {
       return await this.#with(
-        async ({ root }, calls) => {
-          const top = await realPathOf(root, calls)
+        async ({ root: top }, calls) => {
           for (const [index, rel] of rels.entries()) {
             if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
             if (index % 50 === 49) await setImmediate() // many are looked at at once, where calls answer at once
@@ -114,24 +108,6 @@ export class BaseScanner {
     return { ...scan, root: scannedRoot(place, ino), mounts: scannedMounts(place, options.select) }
   }
 
-  async #lookAtAll(
-    rels: readonly string[],
-    options: WalkOptions,
-    calls: Calls | undefined
-  ): Promise<PathsLook> {
-    const look: PathsLook = { found: new Map(), warnings: [] }
-    const top = await realPathOf(options.root, calls)
-    const inTurn = pLimit(this.#options.limit())
-    await inTurn.map(rels, async (rel) => {
-      look.found.set(rel, undefined)
-      if (!selects(options.select, rel) || options.isOwn(rel)) return
-      const { read, warnings } = await lookAtPinned(rel, top, options, calls)
-      look.found.set(rel, read.get(rel))
-      look.warnings.push(...warnings)
-    })
-    return look
-  }
-
   /** Does work on the base with the hands that fit its file system. */
   async #with<T>(
     work: (options: WalkOptions, calls: Calls | undefined, place: Place) => Promise<T>,
@@ -139,15 +115,28 @@ export class BaseScanner {
     full: boolean
   ): Promise<T> {
     const place = this.#place()
+    const isLocal = mountsOf(place).every((mount) => isDisk(mount) && !mount?.distrusted)
+    if (isLocal) {
+      const hands = this.#options.handsNow ?? handsNow({})
+      return await work(this.#optionsFor(place, hands, pinNow, known, full), undefined, place)
+    }
+    return await this.#gate.watch(this.#options.limit(), async (calls) => {
+      // A link on a mount can be resolved by that mount alone.
+      const real = placeAt(await realPathOf(place.root, calls), this.#options.mounts())
+      const options = this.#optionsFor(real, asyncHands(calls), () => undefined, known, full)
+      return await work(options, calls, real)
+    })
+  }
+
+  #optionsFor(place: Place, hands: Hands, pin: Pin, known: Trackeds, full: boolean): WalkOptions {
     const { root } = place
     const all = mountsOf(place)
-    const local = all.every((mount) => isDisk(mount) && !mount?.distrusted)
     // Where there are several, the one that promises least.
     const mount = all.find((each) => !isDisk(each)) ?? all[0]
-    const optionsFor = (hands: Hands): WalkOptions => ({
+    return {
       base: this.base.name,
       root,
-      pin: local ? pinNow : () => undefined,
+      pin,
       hands,
       select: this.#options.select,
       trust: trustIn(mount?.type, isDisk(mount), this.#options.now()),
@@ -155,11 +144,7 @@ export class BaseScanner {
       known,
       full,
       counts: this.counts
-    })
-    if (local) return await work(optionsFor(this.#options.handsNow ?? handsNow({})), undefined, place)
-    return await this.#gate.watch(this.#options.limit(), (calls) =>
-      work(optionsFor(asyncHands(calls)), calls, place)
-    )
+    }
   }
 
   /** The manifest, its companion and their temporary files, where they lie in this base. */
@@ -186,22 +171,3 @@ export class BaseScanner {
     return `its scan failed (${name}); the log says more`
   }
 }
-
-/** Looks at one file in a folder that nobody can exchange meanwhile. */
-async function lookAtPinned(
-  rel: string,
-  top: string,
-  options: WalkOptions,
-  calls: Calls | undefined
-): Promise<Pick<Scan, 'read' | 'warnings'>> {
-  try {
-    return (await atFile(rel, top, calls, (path) => lookAt(rel, path, options))) ?? NOTHING
-  } catch (error) {
-    const before = options.known.get(rel)
-    if (faultCode(error) === undefined || calls) throw error
-    const warning = { code: 'unreadable', base: options.base, rel, message: describeFault(error) }
-    return { read: new Map(before && [[rel, before]]), warnings: [warning] }
-  }
-}
-
-const NOTHING: Pick<Scan, 'read' | 'warnings'> = { read: new Map(), warnings: [] }

@@ -1,6 +1,5 @@
 import fs from 'node:fs'
 import { promisify } from 'node:util'
-import { isGone } from './faults.js'
 
 /** A call that can hang, by the gate of its base; at once where there is none. */
 export type Calls = <R>(call: () => Promise<R>) => Promise<R>
@@ -54,35 +53,6 @@ export function pinNow(path: string, isRoot: boolean): Pinned | undefined {
 /** The same, for a folder below a base whose calls can hang. */
 export async function pinSlowly(path: string, calls: Calls): Promise<Pinned | undefined> {
   return canPin() ? pinned(await calls(() => open(path, FOLDER))) : undefined
-}
-
-/**
- * Pins a folder below a base, part by part and through no link, so that nobody can lead what is read there out of the
- * base by putting a link in the place of a folder in between.
- * @param top the base's real path
- * @param parts names of folders below it
- * @returns undefined where there is no such folder
- * @throws the file system's error
- */
-export async function pinFolder(
-  top: string,
-  parts: readonly string[],
-  calls: Calls | undefined
-): Promise<Pinned | undefined> {
-  let held: Pinned | undefined
-  try {
-    for (const part of [top, ...parts]) {
-      const path = held ? `${held.path}/${part}` : part
-      const next = pinned(calls ? await calls(() => open(path, FOLDER)) : fs.openSync(path, FOLDER))
-      held?.unpin()
-      held = next
-    }
-    return held
-  } catch (error) {
-    held?.unpin()
-    if (!isGone(error)) throw error
-    return undefined
-  }
 }
 
 function pinned(fd: number): Pinned {

@@ -5,12 +5,13 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
+import { atFile } from '../../src/scan/file-below.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
 import { asyncHands, type HandsNow, syncHands } from '../../src/scan/hands.js'
 import { isLocal, mountOf, parseMounts } from '../../src/scan/mounts.js'
 import { showBytes } from '../../src/scan/names.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
-import { pinFolder, pinNow } from '../../src/scan/pin.js'
+import { pinNow } from '../../src/scan/pin.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walkNow } from '../../src/scan/walk-now.js'
@@ -331,14 +332,19 @@ t.test('a folder that is exchanged for a link while a file is looked at leads no
     t.testdir({ base: { x: { 'a.md': '# Mine' } }, other: { 'a.md': '# Secret' } })
   )
   const base = join(folder, 'base')
-  const pinned = await pinFolder(base, ['x'], undefined)
-  fs.renameSync(join(base, 'x'), join(base, 'was'))
-  fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
-  t.equal(fs.readFileSync(`${pinned?.path}/a.md`, 'utf8'), '# Mine', 'what was pinned stays')
-  pinned?.unpin()
-  t.equal(await pinFolder(base, ['x'], undefined), undefined, 'a link is no folder')
-  t.equal(await pinFolder(base, ['gone'], async (call) => await call()), undefined)
-  t.equal(await pinFolder(base, ['was', 'a.md'], undefined), undefined)
+  const read = async (path: string) => {
+    fs.renameSync(join(base, 'x'), join(base, 'was'))
+    fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
+    return fs.readFileSync(path, 'utf8')
+  }
+  t.equal(await atFile('x/a.md', base, undefined, read), '# Mine', 'what is held stays')
+  const path = async (found: string) => found
+  for (const calls of [undefined, <T>(call: () => Promise<T>) => call()]) {
+    t.equal(await atFile('x/a.md', base, calls, path), undefined, 'a link is no folder')
+    t.equal(await atFile('gone/a.md', base, calls, path), undefined)
+    t.equal(await atFile('was/a.md/b.md', base, calls, path), undefined)
+    t.match(await atFile('was/a.md', base, calls, path), /a\.md$/)
+  }
   t.match(await scanner(base).look(['x/a.md'], new Map()), { found: new Map([['x/a.md', undefined]]) })
 })
 

@@ -62,7 +62,7 @@ export function failing(code: string, ...rels: string[]): HandsNow {
   return { names: guard(syncHands.names), stat: syncHands.stat, open: guard(syncHands.open) }
 }
 
-function optionsFor(root: string, hands: Hands, known: Trackeds): WalkOptions {
+export function optionsFor(root: string, hands: Hands, known: Trackeds): WalkOptions {
   return {
     base: 'b',
     root,

@@ -204,13 +204,30 @@ t.test('a base that is away keeps its entries, and heals by itself', async (t) =
   t.match((await builder.build(refresh)).result.bases, [{ status: 'ok' }, { status: 'ok' }])
 })
 
-t.test('a removed report of an unavailable base that is named is believed', async (t) => {
+t.test('of a base that is missing or looks empty nothing is taken away by name', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
   const { builder, manifest } = builderOver(folder, ['a'])
   await builder.build(refresh)
-  fs.rmSync(join(folder, 'a'), { recursive: true })
-  await builder.build({ mode: 'paths', paths: [{ base: 'a', rel: 'one.md' }], acceptRemovals: [] })
-  t.strictSame(titlesIn(manifest), ['Two'])
+  const named = { mode: 'paths', paths: [{ base: 'a', rel: 'one.md' }], acceptRemovals: [] } as const
+  const root = join(folder, 'a')
+  const takes = async (error: RegExp) => {
+    const { result } = await builder.build({ ...named, paths: [...named.paths], acceptRemovals: [] })
+    t.match(result, { removed: 0, bases: [{ status: 'unavailable', error }] })
+    t.strictSame(titlesIn(manifest), ['One', 'Two'])
+  }
+  fs.rmSync(root, { recursive: true })
+  await takes(/^it does not exist/)
+  fs.writeFileSync(root, '')
+  await takes(/^it is not a folder/)
+  fs.rmSync(root)
+  fs.symlinkSync('nowhere', root)
+  await takes(/^it does not exist/)
+  fs.rmSync(root)
+  plant(root, { '_state/x': '' })
+  await takes(/^it looks empty/)
+  plant(root, { 'two.md': '# Two' })
+  const { result } = await builder.build({ ...named, paths: [...named.paths], acceptRemovals: [] })
+  t.match(result, { removed: 1, count: 1 }, 'where it answers, it is believed')
 })
 
 t.test('an emptied base is suspect until its loss is accepted', async (t) => {
