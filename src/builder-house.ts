@@ -59,7 +59,7 @@ export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...port
   const limit = () =>
     Math.max(1, Math.floor(concurrency / Math.max(1, scanners.filter(({ remote }) => remote).length)))
   const scanners: BaseScanner[] = bases.map(
-    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts })
+    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts, warn: ports.warn })
   )
   const canHang = () => !isLocal(manifest, mounts())
   const roots = () => bases.map(({ root }) => realPathWithin(root, mounts()))

@@ -94,3 +94,15 @@ export class Mount {
     await ended
   }
 }
+
+/** Why no image of a disk can be mounted here; false where it can. */
+export function noLoopDisks(): string | false {
+  if (process.getuid?.() !== 0) return 'needs root, to mount'
+  if (!existsSync('/dev/loop-control')) return 'needs loop devices'
+  try {
+    execFileSync('which', ['mkfs.ext4'], { stdio: 'ignore' })
+  } catch {
+    return 'needs mkfs.ext4 (Debian: apt-get install e2fsprogs)'
+  }
+  return mayMount() ? false : 'needs the right to mount, which root has not here'
+}

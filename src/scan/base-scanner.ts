@@ -1,24 +1,24 @@
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
-import pLimit from 'p-limit'
-import type { Warning } from '../schemas/entry.js'
-import type { Place } from '../services/base-place.js'
+import type { BasePlace } from '../services/base-place.js'
 import type { Look, Scan } from '../services/scan-result.js'
-import { type Select, selects } from '../services/select.js'
+import type { Select } from '../services/select.js'
 import type { Base } from '../services/settings.js'
 import { asidePathOf, statusPathOf } from '../services/status.js'
-import type { Tracked, Trackeds } from '../services/tracked.js'
+import type { Trackeds } from '../services/tracked.js'
+import type { Pin } from './descent.js'
 import { describeFault, faultCode } from './faults.js'
-import { atFile, realPathOf } from './file-below.js'
+import { realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
-import { asyncHands, type Hands, syncHands } from './hands.js'
-import { isDisk, type Mount, mountOf } from './mounts.js'
+import { asyncHands, type Hands, type HandsNow, handsNow } from './hands.js'
+import { lookAtPaths, type PathsLook } from './look-at-paths.js'
+import { isDisk, type Mount } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
-import { placeOf } from './place.js'
+import { basePlaceOf, mountsOf, type Place, placeAt } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { trustIn } from './trust.js'
-import { lookAt, walk } from './walk.js'
+import { walk } from './walk.js'
 import { walkNow } from './walk-now.js'
 
 export interface ScannerOptions {
@@ -33,14 +33,10 @@ export interface ScannerOptions {
   now(): number
   /** What is mounted where. */
   mounts(): Mount[]
-}
-
-/** What a look at single files found, by rel: a tracked entry, or undefined where there is no report. */
-export interface PathsLook {
-  found: Map<string, Tracked | undefined>
-  warnings: Warning[]
-  /** The base's root holds nothing that could be a report, or lead to one. */
-  isEmpty: boolean
+  /** Told what is a defect of the program. */
+  warn?(message: string): void
+  /** How files are reached; the real ones by default. */
+  handsNow?: HandsNow
 }
 
 /** One base as the builder sees it. It remembers which answers the base owes. */
@@ -58,27 +54,25 @@ export class BaseScanner {
 
   /** Whether the base lies on a network or FUSE file system. Asks the kernel, not the base. */
   get remote(): boolean {
-    const mounts = this.#options.mounts()
-    return !this.#mountsIn(realPathWithin(this.base.root, mounts), mounts).every(isDisk)
+    return !mountsOf(this.#place()).every(isDisk)
   }
 
-  /** What a walk of the base comes to: the mount that it lies on, and those below it. */
-  #mountsIn(root: string, mounts: readonly Mount[]): (Mount | undefined)[] {
-    return [mountOf(root, mounts), ...mounts.filter(({ point }) => point !== root && isWithin(point, root))]
+  #place(): Place {
+    const mounts = this.#options.mounts()
+    return placeAt(realPathWithin(this.base.root, mounts), mounts)
   }
 
   /** Where the base lies. Asks the kernel, not the base. */
-  place(): Place {
-    const mounts = this.#options.mounts()
-    return placeOf(realPathWithin(this.base.root, mounts), mounts)
+  place(): BasePlace {
+    return basePlaceOf(this.#place(), this.#options.mounts(), this.#options.select)
   }
 
   /** Looks at the whole base. */
   async scan(known: Trackeds, full: boolean): Promise<Look> {
     try {
-      const work = (options: WalkOptions, calls: Calls | undefined) =>
-        calls ? walk(options) : walkNow(options, syncHands)
-      return { scan: await this.#with(work, known, full) }
+      return {
+        scan: await this.#with((options, calls) => this.#walk(options, calls), known, full)
+      }
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -87,7 +81,8 @@ export class BaseScanner {
   /** Looks at these files alone. */
   async look(rels: readonly string[], known: Trackeds): Promise<PathsLook | { unavailable: string }> {
     try {
-      return await this.#with((options, calls) => this.#lookAtAll(rels, options, calls), known, true)
+      const limit = this.#options.limit()
+      return await this.#with((options, calls) => lookAtPaths(rels, options, calls, limit), known, true)
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -97,8 +92,7 @@ export class BaseScanner {
   async findEscape(rels: readonly string[]): Promise<string | undefined> {
     try {
       return await this.#with(
-        async ({ root }, calls) => {
-          const top = await realPathOf(root, calls)
+        async ({ root: top }, calls) => {
           for (const [index, rel] of rels.entries()) {
             if (!isWithin(await realPathOf(join(top, rel), calls), top)) return rel
             if (index % 50 === 49) await setImmediate() // many are looked at at once, where calls answer at once
@@ -114,27 +108,9 @@ export class BaseScanner {
     }
   }
 
-  async #lookAtAll(
-    rels: readonly string[],
-    options: WalkOptions,
-    calls: Calls | undefined
-  ): Promise<PathsLook> {
-    const top = await realPathOf(options.root, calls)
-    const names = await options.hands.names(top)
-    const { select } = options
-    const isEmpty = !names.some(({ kind, name }) =>
-      kind === 'folder' ? select.folder(name) : kind === 'file' && select.file(name)
-    )
-    const look: PathsLook = { found: new Map(), warnings: [], isEmpty }
-    const inTurn = pLimit(this.#options.limit())
-    await inTurn.map(rels, async (rel) => {
-      look.found.set(rel, undefined)
-      if (!selects(options.select, rel) || options.isOwn(rel)) return
-      const { read, warnings } = await lookAtPinned(rel, top, options, calls)
-      look.found.set(rel, read.get(rel))
-      look.warnings.push(...warnings)
-    })
-    return look
+  async #walk(options: WalkOptions, calls: Calls | undefined): Promise<Scan> {
+    if (!calls) return await walkNow(options, options.hands as HandsNow)
+    return { ...(await walk(options, calls)), path: options.root }
   }
 
   /** Does work on the base with the hands that fit its file system. */
@@ -143,16 +119,29 @@ export class BaseScanner {
     known: Trackeds,
     full: boolean
   ): Promise<T> {
-    const mounts = this.#options.mounts()
-    const root = realPathWithin(this.base.root, mounts)
-    const all = this.#mountsIn(root, mounts)
-    const local = all.every((mount) => isDisk(mount) && !mount?.distrusted)
+    const place = this.#place()
+    const isLocal = mountsOf(place).every((mount) => isDisk(mount) && !mount?.distrusted)
+    if (isLocal) {
+      const hands = this.#options.handsNow ?? handsNow({})
+      return await work(this.#optionsFor(place, hands, pinNow, known, full), undefined)
+    }
+    return await this.#gate.watch(this.#options.limit(), async (calls) => {
+      // A link on a mount can be resolved by that mount alone.
+      const real = placeAt(await realPathOf(place.root, calls), this.#options.mounts())
+      const options = this.#optionsFor(real, asyncHands(calls), () => undefined, known, full)
+      return await work(options, calls)
+    })
+  }
+
+  #optionsFor(place: Place, hands: Hands, pin: Pin, known: Trackeds, full: boolean): WalkOptions {
+    const { root } = place
+    const all = mountsOf(place)
     // Where there are several, the one that promises least.
     const mount = all.find((each) => !isDisk(each)) ?? all[0]
-    const optionsFor = (hands: Hands): WalkOptions => ({
+    return {
       base: this.base.name,
       root,
-      pin: local ? pinNow : () => undefined,
+      pin,
       hands,
       select: this.#options.select,
       trust: trustIn(mount?.type, isDisk(mount), this.#options.now()),
@@ -160,11 +149,7 @@ export class BaseScanner {
       known,
       full,
       counts: this.counts
-    })
-    if (local) return await work(optionsFor(syncHands), undefined)
-    return await this.#gate.watch(this.#options.limit(), (calls) =>
-      work(optionsFor(asyncHands(calls)), calls)
-    )
+    }
   }
 
   /** The manifest, its companion and their temporary files, where they lie in this base. */
@@ -186,26 +171,10 @@ export class BaseScanner {
         ? `no answer within ${this.#options.timeoutMs / 1000} s`
         : `no answer since ${new Date(since).toISOString()}; it is looked at again when it has answered`
     }
-    if (faultCode(error) === undefined) throw error
-    return describeFault(error)
+    if (faultCode(error) !== undefined) return describeFault(error)
+    // A defect, or a limit of the program, that this base's folders lead to: it costs no other base its build.
+    const { name, stack } = error as Error
+    this.#options.warn?.(`the scan of the base ${this.base.name} failed: ${stack}`)
+    return `its scan failed (${name}); the log says more`
   }
 }
-
-/** Looks at one file in a folder that nobody can exchange meanwhile. */
-async function lookAtPinned(
-  rel: string,
-  top: string,
-  options: WalkOptions,
-  calls: Calls | undefined
-): Promise<Pick<Scan, 'read' | 'warnings'>> {
-  try {
-    return (await atFile(rel, top, calls, (path) => lookAt(rel, path, options))) ?? NOTHING
-  } catch (error) {
-    const before = options.known.get(rel)
-    if (faultCode(error) === undefined || calls) throw error
-    const warning = { code: 'unreadable', base: options.base, rel, message: describeFault(error) }
-    return { read: new Map(before && [[rel, before]]), warnings: [warning] }
-  }
-}
-
-const NOTHING: Pick<Scan, 'read' | 'warnings'> = { read: new Map(), warnings: [] }

@@ -4,9 +4,10 @@ import { ParserWanted } from '../services/parsers.js'
 import type { Scan } from '../services/scan-result.js'
 import type { Select } from '../services/select.js'
 import { isSameStamp, NO_STAMP, type Tracked, type Trackeds, track } from '../services/tracked.js'
-import { describeFault, faultCode, isGone } from './faults.js'
-import type { FileStat, Hands, Name } from './hands.js'
-import type { Pinned } from './pin.js'
+import type { Pin } from './descent.js'
+import { describeFault, faultCode, isGone, isMissing } from './faults.js'
+import type { FileStat, Hands } from './hands.js'
+import { eachOnce, type Name } from './names.js'
 import type { Trust } from './trust.js'
 
 /** How far a walk has come. */
@@ -21,8 +22,8 @@ export interface WalkOptions {
   base: string
   /** The base's absolute path, links resolved. */
   root: string
-  /** Holds a folder while it is walked, so that nobody can exchange it for a link; undefined where there is none. */
-  pin(path: string, isRoot: boolean): Pinned | undefined
+  /** Holds a folder while it is walked. */
+  pin: Pin
   hands: Hands
   select: Select
   trust: Trust
@@ -40,9 +41,21 @@ export interface Wanted {
   folders: string[]
 }
 
+/** A file that another program holds is asked for again after these times, in milliseconds: about a second in all. */
+export const HELD_MS = [10, 20, 40, 80, 160, 320, 400]
+
+/** So many places that cannot be read are told one by one. */
+const MAX_UNREADABLE = 1000
+
 /** The last part of a rel. */
 export function nameOf(rel: string): string {
   return rel.slice(rel.lastIndexOf('/') + 1)
+}
+
+/** What a stat that failed says of a file. */
+export function findingOf(error: unknown): 'gone' | undefined {
+  if (faultCode(error) === undefined) throw error
+  return isMissing(error) ? 'gone' : undefined
 }
 
 /** What a walk finds, however it goes. */
@@ -68,13 +81,14 @@ export class Findings {
     this.#options.counts.folders++
     const wanted: Wanted = { files: [], folders: [] }
     const prefix = rel === '' ? '' : `${rel}/`
-    for (const name of names) this.#sort(name, prefix + name.name, wanted)
+    for (const name of eachOnce(names)) this.#sort(name, prefix + name.name, wanted)
     return wanted
   }
 
-  #sort({ kind, invalid }: Name, rel: string, { files, folders }: Wanted): void {
+  #sort({ kind, invalid, fault }: Name, rel: string, { files, folders }: Wanted): void {
     if (kind === 'link') this.scan.skippedLinks++
     else if (!this.#isWanted(kind, rel)) return
+    else if (kind === 'unknown') this.lost(rel, fault, undefined)
     else if (invalid) this.#warn('invalid-name', rel, 'the name is not valid UTF-8; it is left out')
     else (kind === 'folder' ? folders : files).push(rel)
   }
@@ -82,6 +96,7 @@ export class Findings {
   #isWanted(kind: Name['kind'], rel: string): boolean {
     const { known, select, isOwn } = this.#options
     if (kind === 'folder') return select.folder(rel)
+    if (kind === 'unknown') return select.folder(rel) || known.has(rel) || select.file(rel)
     return kind === 'file' && (known.has(rel) || (select.file(rel) && !isOwn(rel)))
   }
 
@@ -111,31 +126,47 @@ export class Findings {
     this.#list(track(entry, trust.stamp(stat), trust.isFresh(stat), warnings))
   }
 
+  /** Whether a stat has to tell what became of a file that could not be read. */
+  isDoubtful(rel: string, error: unknown): boolean {
+    return isGone(error) || !this.#options.known.has(rel)
+  }
+
   /**
-   * A file could not be read, or it is gone. It keeps its last entry.
-   * @returns whether it has none, so that one can be made of its stat
+   * A file could not be read. It keeps its last entry, or gets one from its stat, unless it is gone.
+   * @param now what its stat says, where it was asked for and told
+   * @returns whether there is nothing any more
    */
-  lost(rel: string, error: unknown): boolean {
+  lost(rel: string, error: unknown, now: FileStat | 'gone' | undefined): boolean {
     if (faultCode(error) === undefined) throw error
-    if (isGone(error)) return false
+    if (now === 'gone') return true
+    if (now?.isFile === false) return false
     this.#unreadable(rel, error)
-    const before = this.#options.known.get(rel)
+    const { base, known } = this.#options
+    const before = known.get(rel)
     if (before) this.#list({ ...before, recheck: true })
-    return before === undefined
+    else if (now) {
+      const { entry } = makeEntry({ base, rel, size: now.size, mtimeNs: now.mtimeNs }, undefined)
+      this.#list(track(entry, { ...NO_STAMP, size: now.size }, true))
+    }
+    return false
   }
 
-  /** The stat of a new file that can not be read. */
-  unread(rel: string, stat: FileStat): void {
-    if (!stat.isFile) return
-    const { base } = this.#options
-    const { entry } = makeEntry({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, undefined)
-    this.#list(track(entry, { ...NO_STAMP, size: stat.size }, true))
-  }
-
-  /** A folder can not be reached. Only the root's failure is thrown. */
-  folderLost(rel: string, error: unknown): void {
+  /**
+   * A folder cannot be reached. Only the root's failure is thrown.
+   * @param isSure it is there, whatever the error says
+   * @returns whether there is nothing any more
+   */
+  folderLost(rel: string, error: unknown, isSure = false): boolean {
     if (rel === '' || faultCode(error) === undefined) throw error
-    if (!isGone(error)) this.#unreadable(rel, error)
+    if (isSure || !isGone(error)) this.#unreadable(rel, error)
+    return !isSure && isMissing(error)
+  }
+
+  /** What the walk found, when it has come to its end. */
+  done(): Scan {
+    const untold = this.scan.unreadable.length - MAX_UNREADABLE
+    if (untold > 0) this.#warn('unreadable', '', `${untold} more files and folders cannot be read`)
+    return { ...this.scan, filesRead: this.#options.counts.read }
   }
 
   #list(tracked: Tracked): void {
@@ -145,7 +176,7 @@ export class Findings {
 
   #unreadable(rel: string, error: unknown): void {
     this.scan.unreadable.push(rel)
-    this.#warn('unreadable', rel, describeFault(error))
+    if (this.scan.unreadable.length <= MAX_UNREADABLE) this.#warn('unreadable', rel, describeFault(error))
   }
 
   #warn(code: string, rel: string, message: string): void {

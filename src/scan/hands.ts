@@ -1,19 +1,11 @@
-import { isUtf8 } from 'node:buffer'
 import fs from 'node:fs'
 import { promisify } from 'node:util'
 import type { Head } from '../services/decode.js'
+import { faultCode } from './faults.js'
+import { type ListingTraits, type Name, namesNow, namesSlowly } from './names.js'
 
 /** Bytes of a file that are read at most. */
 export const HEAD_BYTES = 65_536
-
-export type Kind = 'file' | 'folder' | 'link' | 'other'
-
-/** A name in a folder; `invalid` where it is not UTF-8: `name` then shows each bad byte as `\xNN`. */
-export interface Name {
-  name: string
-  kind: Kind
-  invalid?: boolean
-}
 
 /** The part of a stat that tells one state of a file from another. */
 export interface FileStat {
@@ -50,11 +42,12 @@ export interface HandsNow extends Hands {
 export const FLAGS = fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK
 
 /** For local file systems: a call costs some microseconds, a promise ten times that. */
+export function handsNow(traits: ListingTraits): HandsNow {
+  return { ...syncHands, names: (folder) => namesNow(folder, traits) }
+}
+
 export const syncHands: HandsNow = {
-  names(folder) {
-    const entries = fs.readdirSync(folder, { withFileTypes: true })
-    return isClean(entries) ? entries.map(named) : decodeNames(fs.readdirSync(folder, BYTES))
-  },
+  names: (folder) => namesNow(folder),
   stat: (path) => factsOf(fs.lstatSync(path, { bigint: true })),
   open(path, wants, take) {
     const fd = fs.openSync(path, FLAGS)
@@ -89,7 +82,6 @@ function fillNow(fd: number, from: number, end: number): number {
   return length
 }
 
-const readdir = promisify(fs.readdir)
 const lstat = promisify(fs.lstat)
 const openFile = promisify(fs.open)
 const fstat = promisify(fs.fstat)
@@ -97,24 +89,42 @@ const readFile = promisify(fs.read)
 const closeFile = promisify(fs.close)
 
 /** For file systems that take their time: calls go side by side, each through the gate of its base. */
-export function asyncHands(gate: <T>(call: () => Promise<T>) => Promise<T>): Hands {
+export function asyncHands(
+  gate: <T>(call: () => Promise<T>) => Promise<T>,
+  traits: ListingTraits = {}
+): Hands {
   return {
-    async names(folder) {
-      const entries = await gate(() => readdir(folder, { withFileTypes: true }))
-      return isClean(entries) ? entries.map(named) : decodeNames(await gate(() => readdir(folder, BYTES)))
-    },
+    names: (folder) => namesSlowly(folder, gate, traits),
     stat: async (path) => factsOf(await gate(() => lstat(path, { bigint: true }))),
-    open: (path, wants, take) => gate(() => openSlowly(path, wants, take))
+    async open(path, wants, take) {
+      const opened: Partial<Opened> = {}
+      try {
+        await gate(() => openSlowly(path, wants, opened))
+      } catch (error) {
+        // What was read is good, whatever became of closing the file; a base that was given up is not.
+        if (!opened.stat || faultCode(error) === undefined) throw error
+      }
+      return take(opened.stat as FileStat, opened.head)
+    }
   }
 }
 
-async function openSlowly<T>(path: string, wants: (size: number) => boolean, take: Take<T>): Promise<T> {
+interface Opened {
+  stat: FileStat
+  head: Head | undefined
+}
+
+async function openSlowly(
+  path: string,
+  wants: (size: number) => boolean,
+  opened: Partial<Opened>
+): Promise<void> {
   const fd = await openFile(path, FLAGS)
   try {
     const stat = factsOf(await fstat(fd, { bigint: true }))
-    if (!stat.isFile || !wants(stat.size)) return take(stat, undefined)
-    const bytes = await readAt(fd, 0, Math.min(stat.size, HEAD_BYTES))
-    return take(stat, { bytes, cut: stat.size > HEAD_BYTES })
+    const isWanted = stat.isFile && wants(stat.size)
+    const bytes = isWanted ? await readAt(fd, 0, Math.min(stat.size, HEAD_BYTES)) : undefined
+    Object.assign(opened, { stat, head: bytes && { bytes, cut: stat.size > HEAD_BYTES } })
   } finally {
     await closeFile(fd)
   }
@@ -128,42 +138,6 @@ export async function readAt(fd: number, from: number, length: number): Promise<
     read = (await readFile(fd, bytes, filled, length - filled, from + filled)).bytesRead
   }
   return bytes.subarray(0, filled)
-}
-
-const BYTES = { withFileTypes: true, encoding: 'buffer' } as unknown as { withFileTypes: true }
-
-// A bad byte is decoded as U+FFFD, which may also stand in a good name: only then the bytes are looked at.
-function isClean(entries: fs.Dirent[]): boolean {
-  return entries.every(({ name }) => !name.includes('\ufffd'))
-}
-
-function decodeNames(entries: fs.Dirent[]): Name[] {
-  return entries.map((entry) => {
-    const bytes = entry.name as unknown as Buffer
-    if (isUtf8(bytes)) return { name: bytes.toString('utf8'), kind: kindOf(entry) }
-    return { name: showBytes(bytes), kind: kindOf(entry), invalid: true }
-  })
-}
-
-/** A name whose bytes are not UTF-8, each bad byte shown as `\xNN`. */
-export function showBytes(bytes: Buffer): string {
-  let shown = ''
-  for (let at = 0; at < bytes.length; ) {
-    const length = [1, 2, 3, 4].find((n) => at + n <= bytes.length && isUtf8(bytes.subarray(at, at + n)))
-    shown += length ? bytes.toString('utf8', at, at + length) : `\\x${bytes.toString('hex', at, at + 1)}`
-    at += length ?? 1
-  }
-  return shown
-}
-
-function named(entry: fs.Dirent): Name {
-  return { name: entry.name, kind: kindOf(entry) }
-}
-
-function kindOf(entry: fs.Dirent): Kind {
-  if (entry.isFile()) return 'file'
-  if (entry.isDirectory()) return 'folder'
-  return entry.isSymbolicLink() ? 'link' : 'other'
 }
 
 function factsOf(stat: fs.BigIntStats): FileStat {

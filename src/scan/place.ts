@@ -1,19 +1,65 @@
-import { type Place, placeDigest } from '../services/base-place.js'
+import { type BasePlace, placeDigest } from '../services/base-place.js'
+import { type Select, selects } from '../services/select.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
 import { isWithin } from './real-path.js'
 
-/** Where a folder lies, as the mount table tells. */
-export function placeOf(path: string, mounts: readonly Mount[]): Place {
-  const own = mountOf(path, mounts)
-  const below = mounts.filter(({ point }) => point !== path && isWithin(point, path))
-  const start = path === '/' ? 1 : path.length + 1
-  return {
-    path,
-    mount: own && mountDigest(own),
-    mounts: below.map((mount) => ({ rel: mount.point.slice(start), mount: mountDigest(mount) })),
-    present: new Set(mounts.map(mountDigest)),
-    isAutomount: own?.type === 'autofs'
+/** What a walk of a folder comes to. */
+export interface Place {
+  /** The folder, links resolved. */
+  root: string
+  /** The mount that it lies on; undefined where the system does not tell. */
+  mount: Mount | undefined
+  /** The mounts below it that nothing hides, in mounting order. */
+  below: Mount[]
+}
+
+/** @param root an absolute path, links resolved */
+export function placeAt(root: string, mounts: readonly Mount[]): Place {
+  return { root, mount: mountOf(root, mounts), below: visibleBelow(root, mounts) }
+}
+
+// What was mounted later over a folder hides all that was mounted below it before.
+function visibleBelow(root: string, mounts: readonly Mount[]): Mount[] {
+  const below: Mount[] = []
+  for (const mount of mounts) {
+    const { point } = mount
+    if (isWithin(root, point)) below.length = 0
+    else if (isWithin(point, root)) {
+      for (let i = below.length - 1; i >= 0; i--)
+        if (isWithin((below[i] as Mount).point, point)) below.splice(i, 1)
+      below.push(mount)
+    }
   }
+  return below
+}
+
+/** All mounts of a place. */
+export function mountsOf({ mount, below }: Place): (Mount | undefined)[] {
+  return [mount, ...below]
+}
+
+/** The same as the builder keeps it. */
+export function basePlaceOf(
+  { root, mount, below }: Place,
+  mounts: readonly Mount[],
+  select: Select
+): BasePlace {
+  const start = root === '/' ? 1 : root.length + 1
+  return {
+    path: root,
+    mount: mount && mountDigest(mount),
+    mounts: below
+      .map((each) => ({ rel: each.point.slice(start), mount: mountDigest(each) }))
+      .filter(({ rel }) => isWalked(rel, select)),
+    present: new Set(mounts.map(mountDigest)),
+    isAutomount: mount?.type === 'autofs'
+  }
+}
+
+// A single file can be a mount, too.
+function isWalked(rel: string, select: Select): boolean {
+  const folders = rel.split('/').map((_, i, parts) => parts.slice(0, i + 1).join('/'))
+  return folders.every((folder) => select.folder(folder)) || selects(select, rel)
 }
 
 const digests = new Map<string, string>()

@@ -13,7 +13,7 @@ import { atFile, realPathOf } from './file-below.js'
 import { Gate, Silence } from './gate.js'
 import { FLAGS, HEAD_BYTES, readAt } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
-import { type Calls, O_PATH } from './pin.js'
+import { type Calls, canPin, O_PATH } from './pin.js'
 import { trustIn } from './trust.js'
 
 export interface ReportFilesOptions {
@@ -133,7 +133,7 @@ export class ReportFiles {
 
   /** Opens a regular file, and nothing else: a FIFO would let its writer go on. */
   async #openFile(path: string, calls: Calls): Promise<number> {
-    if (process.platform !== 'linux') {
+    if (!canPin()) {
       checkKind(await calls(() => lstat(path)))
       return await calls(() => open(path, FLAGS))
     }

@@ -1,14 +1,14 @@
-import { setImmediate } from 'node:timers/promises'
+import { setImmediate, setTimeout as sleep } from 'node:timers/promises'
 import { wantsHead } from '../services/entry.js'
 import { formatOf } from '../services/format.js'
-import { load, ParserWanted } from '../services/parsers.js'
+import { load, ParserWanted, withParsers } from '../services/parsers.js'
 import type { Scan } from '../services/scan-result.js'
-import { faultCode } from './faults.js'
-import { Findings, nameOf, type WalkOptions } from './findings.js'
-import type { HandsNow, Name } from './hands.js'
+import { Descent } from './descent.js'
+import { isGone, isHeld, makeFault } from './faults.js'
+import { atFile } from './file-below.js'
+import { Findings, findingOf, HELD_MS, nameOf, type WalkOptions } from './findings.js'
+import type { FileStat, HandsNow } from './hands.js'
 
-/** So many folders are held at once, one below the other; deeper ones go by their path from there. */
-const MOST_HELD = 64
 /** The event loop gets a turn after so many milliseconds, which are looked at after so many files. */
 const TURN_MS = 20
 const TURN_FILES = 64
@@ -16,62 +16,79 @@ const TURN_FILES = 64
 /** Walks a base whose calls answer at once, one after the other. Only the root's own failure is thrown. */
 export async function walkNow(options: WalkOptions, hands: HandsNow): Promise<Scan> {
   const walker = new WalkNow(options, hands)
-  let turnAt = performance.now() + TURN_MS
   try {
-    for (const wanted of walker.folder('', options.root)) {
-      if (wanted) await load(wanted.wanted)
-      else if (performance.now() < turnAt) continue
-      else await setImmediate()
-      turnAt = performance.now() + TURN_MS
-    }
+    await walker.walk()
   } finally {
     // Not back to where it was before: that may be gone, or be a folder of another base that is walked meanwhile.
     process.chdir('/')
   }
-  const { scan } = walker.findings
-  return { ...scan, filesRead: options.counts.read }
+  return walker.findings.done()
 }
 
 class WalkNow {
   readonly findings: Findings
   readonly #options: WalkOptions
   readonly #hands: HandsNow
+  readonly #descent: Descent
+  #turnAt = performance.now() + TURN_MS
+  /** Files that another program held. */
+  readonly #held: string[] = []
 
   constructor(options: WalkOptions, hands: HandsNow) {
     this.#options = options
     this.#hands = hands
+    this.#descent = new Descent(options.root, options.pin)
     this.findings = new Findings(options)
   }
 
-  /** Yields where others may have a turn, and a parser that it has to wait for. */
-  *folder(rel: string, path: string): Generator<ParserWanted | undefined> {
-    const pinned = this.#reach(rel, () =>
-      isDeep(rel) ? { path } : (this.#options.pin(path, rel === '') ?? { path })
-    )
-    if (!pinned) return
+  async walk(): Promise<void> {
+    // Level by level the folders that are still to be walked, the next one last.
+    const levels = [['']]
     try {
-      const names = this.#reach(rel, () => this.#hands.names(pinned.path))
-      if (names) yield* this.#within(rel, pinned.path, names)
+      for (let level = levels.at(-1); level; level = levels.at(-1)) {
+        const rel = level.pop()
+        if (rel === undefined) {
+          levels.pop()
+          if (levels.length > 0) this.#leave(levels.at(-1) as string[])
+        } else {
+          const folders = await this.#folder(rel)
+          if (folders) levels.push(folders.toReversed())
+        }
+      }
     } finally {
-      if ('unpin' in pinned) pinned.unpin()
+      this.#descent.end()
     }
+    await this.#tryHeld()
   }
 
-  *#within(rel: string, path: string, names: readonly Name[]): Generator<ParserWanted | undefined> {
-    const { files, folders } = this.findings.folder(rel, names)
+  #enter(rel: string): true {
+    this.#descent.enter(nameOf(rel))
+    return true
+  }
+
+  /** @returns the folders in it; undefined where it cannot be reached */
+  async #folder(rel: string): Promise<string[] | undefined> {
+    if (performance.now() >= this.#turnAt) await this.#turn()
+    if (!this.#reach(rel, () => this.#enter(rel))) return undefined
+    const names = this.#reach(rel, () => this.#hands.names(this.#descent.path))
+    const { files, folders } = names ? this.findings.folder(rel, names) : { files: [], folders: [] }
     let place = ''
     for (const [index, file] of files.entries()) {
-      if (index % TURN_FILES === 0) {
-        yield undefined
-        place = enter(path)
-      }
-      for (let wanted = this.#file(file, place + nameOf(file)); wanted; ) {
-        yield wanted
-        place = enter(path)
-        wanted = this.#file(file, place + nameOf(file))
+      const isTurn = index % TURN_FILES === 0 && performance.now() >= this.#turnAt
+      if (isTurn) await this.#turn()
+      if (isTurn || index === 0) place = enter(this.#descent.path)
+      for (let wanted = this.#file(file, place); wanted; wanted = this.#file(file, place)) {
+        await load(wanted.wanted)
+        place = enter(this.#descent.path)
       }
     }
-    for (const folder of folders) yield* this.folder(folder, `${path === '/' ? '' : path}/${nameOf(folder)}`)
+    return folders
+  }
+
+  // Other bases are walked meanwhile.
+  async #turn(): Promise<void> {
+    await setImmediate()
+    this.#turnAt = performance.now() + TURN_MS
   }
 
   #reach<T>(rel: string, work: () => T): T | undefined {
@@ -83,43 +100,96 @@ class WalkNow {
     }
   }
 
-  /** @returns a parser that has to be loaded before it is tried again */
-  #file(rel: string, path: string): ParserWanted | undefined {
-    const { findings } = this
+  /** @param others what is still to be walked in the folder above */
+  #leave(others: string[]): void {
     try {
-      const before = findings.toCompare(rel)
-      if (!before || !findings.isSame(before, this.#hands.stat(path))) this.#read(rel, path)
+      this.#descent.leave()
+    } catch (error) {
+      for (const rel of others) this.findings.folderLost(rel, error)
+      others.length = 0
+    }
+  }
+
+  /**
+   * @param place what leads to its folder
+   * @returns a parser that has to be loaded before it is tried again
+   */
+  #file(rel: string, place: string): ParserWanted | undefined {
+    const path = place + nameOf(rel)
+    try {
+      this.#compare(rel, path)
     } catch (error) {
       if (error instanceof ParserWanted) return error
-      if (findings.lost(rel, error)) this.#unread(rel, path)
+      if (isHeld(error)) this.#held.push(rel)
+      else this.#lost(rel, path, error)
     }
     this.#options.counts.files++
     return undefined
   }
 
+  #compare(rel: string, path: string): void {
+    const { findings } = this
+    const before = findings.toCompare(rel)
+    if (before && findings.isSame(before, this.#hands.stat(path))) return
+    try {
+      this.#read(rel, path)
+    } catch (error) {
+      // What a listing tells and a stat finds is there, whatever an open says: it may have been put there anew.
+      if (!isGone(error) || !this.#hands.stat(path).isFile) throw error
+      this.#read(rel, path)
+    }
+  }
+
   #read(rel: string, path: string): void {
     const { findings } = this
     if (formatOf(rel) === 'pdf') findings.read(rel, this.#hands.stat(path), undefined)
-    else {
+    else
       this.#hands.open(
         path,
         (size) => wantsHead(rel, size),
         (stat, head) => findings.read(rel, stat, head)
       )
-    }
   }
 
-  #unread(rel: string, path: string): void {
+  #lost(rel: string, path: string, error: unknown): void {
+    const { findings } = this
+    findings.lost(rel, error, findings.isDoubtful(rel, error) ? this.#statOf(path) : undefined)
+  }
+
+  #statOf(path: string): FileStat | 'gone' | undefined {
     try {
-      this.findings.unread(rel, this.#hands.stat(path))
+      return this.#hands.stat(path)
     } catch (error) {
-      if (faultCode(error) === undefined) throw error
+      return findingOf(error)
     }
   }
-}
 
-function isDeep(rel: string): boolean {
-  return rel.split('/').length > MOST_HELD
+  /** Asks again for what another program held: it is told to let go, and needs a moment for it. */
+  async #tryHeld(): Promise<void> {
+    let held = this.#held
+    for (const ms of HELD_MS) {
+      if (held.length === 0) return
+      await sleep(ms)
+      const still: string[] = []
+      for (const rel of held) await this.#tryAgain(rel, still)
+      held = still
+    }
+    for (const rel of held) {
+      const lost = async (path: string) => this.#lost(rel, path, makeFault('EAGAIN'))
+      await atFile(rel, this.#options.root, undefined, lost)
+    }
+  }
+
+  async #tryAgain(rel: string, still: string[]): Promise<void> {
+    await atFile(rel, this.#options.root, undefined, async (path) => {
+      try {
+        await withParsers(() => this.#compare(rel, path))
+      } catch (error) {
+        if (isHeld(error)) still.push(rel)
+        else this.#lost(rel, path, error)
+      }
+    })
+  }
 }
 
 /**

@@ -13,6 +13,9 @@ const BaseCount = Type.Object({
       description: 'A digest of the path of its folder, links resolved, to notice that it moved'
     })
   ),
+  real: Type.Optional(
+    Type.String({ description: 'The same where only its own file system can resolve its links' })
+  ),
   mount: Type.Optional(
     Type.String({
       description: 'A digest of the mount that its reports were found on, to notice that it is gone'

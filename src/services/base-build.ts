@@ -1,7 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { BaseCount, Doubt, Status } from '../schemas/manifest.js'
-import { goneMounts, type Home, homeAfter, isMoved, type Place } from './base-place.js'
+import { type BasePlace, goneMounts, type Home, homeAfter, isMoved } from './base-place.js'
 import { isBelowAny } from './losses.js'
 import { awaySentence, type Reconciled, reconcile, suspicionOf } from './reconcile.js'
 import type { Look } from './scan-result.js'
@@ -15,7 +15,7 @@ export interface Scanner {
   remote: boolean
   counts: { folders: number; files: number; read: number }
   /** Where it lies now. */
-  place(): Place
+  place(): BasePlace
   scan(known: Trackeds, full: boolean): Promise<Look>
   look(rels: readonly string[], known: Trackeds): Promise<PathsFound | { unavailable: string }>
 }
@@ -26,6 +26,8 @@ export interface PathsFound {
   warnings: Warning[]
   /** The base's root holds nothing that could be a report, or lead to one. */
   isEmpty: boolean
+  /** The base's folder, its links resolved. */
+  path: string
 }
 
 /** What a build asks of one base. */
@@ -87,14 +89,11 @@ async function scanBase(
   const { name } = scanner.base
   const home = job.head ?? {}
   const began = scanner.place()
-  const isElsewhere = isMoved(home, began)
-  const look: Look =
-    job.overlapped === undefined
-      ? await scanner.scan(before, job.mode === 'full' || isElsewhere)
-      : { unavailable: `it overlaps the base ${job.overlapped}` }
+  const look = await lookAtBase(scanner, before, began, job)
   const place = scanner.place()
   const gone = goneMounts(home, began, place)
   const scan = 'scan' in look ? look.scan : undefined
+  const isElsewhere = isMoved(home, began, scan?.path)
   const isAny = scan !== undefined && scan.same.length + scan.read.size > 0
   const settled = reconcile(job.isSalvaged && isAny ? new Map() : before, look, {
     base: name,
@@ -116,10 +115,24 @@ async function scanBase(
       ...(scan ? settled.warnings : warningsIn(last, name)).filter(({ code }) => code !== NOT_ACCEPTED),
       ...notAccepted(name, scan !== undefined, job)
     ],
-    home: isSettled ? homeAfter(home, place, settled.entries, gone) : homeIn(home),
+    home: isSettled ? homeAfter(home, place, settled.entries, gone, scan?.path) : homeIn(home),
     skippedLinks: scan?.skippedLinks ?? 0,
     filesRead: scan?.filesRead ?? 0
   }
+}
+
+async function lookAtBase(
+  scanner: Scanner,
+  before: Trackeds,
+  place: BasePlace,
+  { overlapped, mode, head = { name: '', count: 0 } }: BaseJob
+): Promise<Look> {
+  if (overlapped !== undefined) return { unavailable: `it overlaps the base ${overlapped}` }
+  const isFull = mode === 'full' || isMoved(head, place)
+  const look = await scanner.scan(before, isFull)
+  // Where its path leads is known only now: what is known of files in another folder says nothing of these.
+  const isElsewhere = 'scan' in look && !isFull && isMoved(head, place, look.scan.path)
+  return isElsewhere ? await scanner.scan(before, true) : look
 }
 
 /** What was known of files in another folder says nothing of those in this one. */
@@ -188,7 +201,8 @@ async function lookAtPaths(scanner: Scanner, found: BaseFound, job: BaseJob): Pr
   }
   const place = scanner.place()
   const gone = new Set(goneMounts(home, began, place))
-  const isBelieved = (rel: string) => !look.isEmpty && !isMoved(found.home, place) && !isBelowAny(rel, gone)
+  const isBelieved = (rel: string) =>
+    !look.isEmpty && !isMoved(found.home, place, look.path) && !isBelowAny(rel, gone)
   const entries = new Map(found.entries)
   for (const [rel, tracked] of look.found) {
     const isHeld = entries.get(rel)?.held !== undefined
@@ -211,9 +225,10 @@ async function lookAtPaths(scanner: Scanner, found: BaseFound, job: BaseJob): Pr
   found.warnings = [...found.warnings.filter(({ rel }) => !look.found.has(rel)), ...look.warnings]
 }
 
-function homeIn({ root, mount, mounts }: Home): Home {
+function homeIn({ root, real, mount, mounts }: Home): Home {
   return {
     ...(root !== undefined && { root }),
+    ...(real !== undefined && { real }),
     ...(mount !== undefined && { mount }),
     ...(mounts && { mounts })
   }

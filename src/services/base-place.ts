@@ -4,7 +4,7 @@ import { isBelowAny } from './losses.js'
 import type { Trackeds } from './tracked.js'
 
 /** Where a base lies, as the mount table tells: no file of the base is asked. */
-export interface Place {
+export interface BasePlace {
   /** The root's path, links resolved. */
   path: string
   /** Tells the mount that the root lies on from others, also after it was mounted anew; undefined where no table is to be had. */
@@ -18,11 +18,15 @@ export interface Place {
 }
 
 /** Where the known reports of a base were found. */
-export type Home = Pick<BaseCount, 'root' | 'mount' | 'mounts'>
+export type Home = Pick<BaseCount, 'root' | 'real' | 'mount' | 'mounts'>
 
-/** Whether a base's path leads to another folder than the one that its known reports were found in. */
-export function isMoved({ root }: Home, { path }: Place): boolean {
-  return root !== undefined && root !== placeDigest(path)
+/**
+ * Whether a base's path leads to another folder than the one that its known reports were found in.
+ * @param walked the folder that was walked, where only its own file system can resolve its links
+ */
+export function isMoved({ root, real = root }: Home, { path }: BasePlace, walked?: string): boolean {
+  if (root === undefined) return false
+  return root !== placeDigest(path) || (walked !== undefined && real !== placeDigest(walked))
 }
 
 /**
@@ -31,7 +35,7 @@ export function isMoved({ root }: Home, { path }: Place): boolean {
  * @param after the place when it had ended
  * @returns rel of their folders; '' for the base itself
  */
-export function goneMounts(home: Home, before: Place, after: Place): string[] {
+export function goneMounts(home: Home, before: BasePlace, after: BasePlace): string[] {
   if (isMoved(home, after) || after.mount === undefined) return []
   const isGone = (mount: string) =>
     !after.present.has(mount) || !(before.present.has(mount) || before.isAutomount)
@@ -42,8 +46,15 @@ export function goneMounts(home: Home, before: Place, after: Place): string[] {
 /**
  * Where the reports of a base are found from now on: here, except those that are held because their mount is gone.
  * @param gone as `goneMounts` tells
+ * @param walked as for `isMoved`
  */
-export function homeAfter(home: Home, place: Place, entries: Trackeds, gone: readonly string[]): Home {
+export function homeAfter(
+  home: Home,
+  place: BasePlace,
+  entries: Trackeds,
+  gone: readonly string[],
+  walked?: string
+): Home {
   const held = [...entries.values()].filter((tracked) => tracked.held?.until === 'seen')
   const isHeld = (rel: string) => held.some((tracked) => isBelowAny(tracked.rel, new Set([rel])))
   const kept = (home.mounts ?? []).filter(({ rel }) => gone.includes(rel) && isHeld(rel))
@@ -52,6 +63,7 @@ export function homeAfter(home: Home, place: Place, entries: Trackeds, gone: rea
   const mount = gone.includes('') && held.length > 0 ? home.mount : place.mount
   return {
     root: placeDigest(place.path),
+    ...(walked !== undefined && walked !== place.path && { real: placeDigest(walked) }),
     ...(mount !== undefined && { mount }),
     ...(mounts.length > 0 && { mounts })
   }
@@ -73,7 +85,7 @@ function withReports<T extends { rel: string }>(mounts: readonly T[], entries: T
 
 /** Whether two homes are the same. */
 export function isSameHome(a: Home, b: Home | undefined): boolean {
-  const told = ({ root, mount, mounts = [] }: Home) => JSON.stringify([root, mount, mounts])
+  const told = ({ root, real, mount, mounts = [] }: Home) => JSON.stringify([root, real, mount, mounts])
   return b !== undefined && told(a) === told(b)
 }
 

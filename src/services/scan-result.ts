@@ -14,6 +14,8 @@ export interface Scan {
   warnings: Warning[]
   skippedLinks: number
   filesRead: number
+  /** The folder that was walked, its links resolved, where only its own file system can resolve them. */
+  path?: string
 }
 
 /** A base's answer to a build: a scan, or why there is none. */

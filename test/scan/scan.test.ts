@@ -5,52 +5,21 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t from 'tap'
-import { BaseScanner } from '../../src/scan/base-scanner.js'
+import { atFile } from '../../src/scan/file-below.js'
 import { Gate, Silence } from '../../src/scan/gate.js'
-import { asyncHands, type HandsNow, showBytes, syncHands } from '../../src/scan/hands.js'
-import { isLocal, type Mount, mountOf, parseMounts, readMounts } from '../../src/scan/mounts.js'
+import { asyncHands, type HandsNow, syncHands } from '../../src/scan/hands.js'
+import { isLocal, type Mount, mountOf, parseMounts } from '../../src/scan/mounts.js'
+import { showBytes } from '../../src/scan/names.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
-import { pinFolder, pinNow } from '../../src/scan/pin.js'
+import { pinNow } from '../../src/scan/pin.js'
+import { basePlaceOf, placeAt } from '../../src/scan/place.js'
 import { realPathWithin } from '../../src/scan/real-path.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walkNow } from '../../src/scan/walk-now.js'
-import type { Entry } from '../../src/schemas/entry.js'
 import type { Scan } from '../../src/services/scan-result.js'
 import { makeSelect } from '../../src/services/select.js'
-import type { Tracked, Trackeds } from '../../src/services/tracked.js'
 import { plant } from '../support.js'
-
-const INCLUDE = ['**/*.{md,markdown,html,htm,txt,pdf}']
-
-function scanner(
-  root: string,
-  over: { include?: string[]; manifest?: string; now?: number; mounts?: () => Mount[] } = {}
-) {
-  return new BaseScanner({
-    base: { name: 'b', root },
-    select: makeSelect(over.include ?? INCLUDE, []),
-    manifest: over.manifest ?? join(root, '_state/reports-index.json'),
-    limit: () => 4,
-    timeoutMs: 1000,
-    mounts: over.mounts ?? readMounts,
-    // Far ahead: no file is too fresh to trust, unless a test says so.
-    now: () => over.now ?? Date.now() + 1_000_000
-  })
-}
-
-async function scan(root: string, over = {}, known: Trackeds = new Map(), full = false): Promise<Scan> {
-  const look = await scanner(root, over).scan(known, full)
-  if (!('scan' in look)) throw new Error(look.unavailable)
-  return look.scan
-}
-
-/** What a scan says is there. */
-const knownIn = ({ same, read }: Scan): Trackeds =>
-  new Map([...same.map((each) => [each.rel, each] as const), ...read])
-const relsOf = (found: Scan) => [...knownIn(found).keys()].toSorted()
-const entryOf = (tracked: Tracked | undefined): Entry | undefined =>
-  tracked?.made && JSON.parse(tracked.made.line)
-const entryIn = (found: Scan, rel: string) => entryOf(knownIn(found).get(rel))
+import { entryIn, entryOf, failing, INCLUDE, knownIn, relsOf, scan, scanner, walkWith } from './stage.js'
 
 t.test('regular files are found; links, FIFOs and sockets are neither followed nor opened', async (t) => {
   // A socket's path has to be short.
@@ -105,37 +74,6 @@ t.test('the manifest, its companion and their leftovers are never reports, where
   const found = await scan(root, { include: ['**/*'], manifest: join(root, 'x/m.txt') })
   t.strictSame(relsOf(found), ['x/m.txt.1a', 'x/m.txt.md'])
 })
-
-/** The real hands, but for some paths, which fail. */
-function failing(code: string, ...rels: string[]): HandsNow {
-  const guard = <A extends unknown[], R>(call: (path: string, ...rest: A) => R) => {
-    return (path: string, ...rest: A): R => {
-      if (rels.some((rel) => path === rel || path.endsWith(`/${rel}`)))
-        throw Object.assign(new Error(path), { code, syscall: 'open' })
-      return call(path, ...rest)
-    }
-  }
-  return { names: guard(syncHands.names), stat: syncHands.stat, open: guard(syncHands.open) }
-}
-
-function walkWith(hands: HandsNow, root: string, known: Trackeds = new Map()): Promise<Scan> {
-  const select = makeSelect(INCLUDE, [])
-  const trust = trustIn('ext4', true, Date.now() + 1_000_000)
-  const counts = { folders: 0, files: 0, read: 0 }
-  const options = {
-    base: 'b',
-    root,
-    pin: () => undefined,
-    hands,
-    select,
-    trust,
-    isOwn: () => false,
-    known,
-    full: false,
-    counts
-  }
-  return walkNow(options, hands)
-}
 
 t.test(
   'an unreadable file has an entry from its name and stat, and a warning; it is tried again',
@@ -208,7 +146,7 @@ t.test('an unchanged file is not opened again; a changed one is, however it hide
 
 t.test('a file that was touched too shortly before the scan is read again', async (t) => {
   const root = t.testdir({ 'a.md': '# A' })
-  const first = await scan(root, { now: Date.now() })
+  const first = await scan(root, { at: Date.now() })
   t.ok(knownIn(first).get('a.md')?.recheck)
   const second = await scan(root, {}, knownIn(first))
   t.equal(second.filesRead, 1)
@@ -332,6 +270,52 @@ t.test('mounts are told from the kernel, links are resolved on local disks alone
   t.ok(realPathWithin(join(root, 'loop')))
 })
 
+t.test('a place tells mounts from one another, also after they were mounted anew', async (t) => {
+  const base = '/srv/base'
+  const mount = (point: string, type: string, device: string, source = 'x') => ({
+    point,
+    type,
+    device,
+    root: '/',
+    source
+  })
+  const select = makeSelect(INCLUDE, [])
+  const at = (...mounts: Mount[]) => basePlaceOf(placeAt(base, mounts), mounts, select)
+  const disk = mount('/', 'ext4', '8:1')
+  const far = mount(`${base}/far`, 'fuse.rclone', '0:41', 'gdrive:')
+  const whole = at(
+    disk,
+    mount(`${base}/deep/x`, 'fuse.old', '0:40'),
+    mount(`${base}/deep`, 'xfs', '8:2'),
+    far,
+    mount(`${base}/.hidden`, 'nfs4', '0:43')
+  )
+  t.strictSame(whole.path, base)
+  t.strictSame(
+    whole.mounts.map(({ rel }) => rel),
+    ['deep', 'far'],
+    'neither what is hidden by another mount nor what is never walked'
+  )
+  const again = at({ ...disk, device: '8:17', source: '/dev/sdb1' }, { ...far, device: '0:99' })
+  t.equal(again.mount, whole.mount)
+  t.ok(again.mounts[0]?.mount === whole.mounts[1]?.mount && again.present.has(whole.mount as string))
+  const other = at(disk, { ...far, source: 'dropbox:' })
+  t.not(other.mounts[0]?.mount, whole.mounts[1]?.mount)
+  t.notOk(other.present.has(whole.mounts[1]?.mount as string))
+  t.ok(at(disk, mount(base, 'autofs', '0:5')).isAutomount)
+  t.match(at(), { mount: undefined, mounts: [] }, 'where the system does not tell')
+})
+
+t.test(
+  'a scan tells the folder that it walked where only its own file system can resolve its links',
+  async (t) => {
+    const root = fs.realpathSync(t.testdir({ base: { 'a.md': '' } }))
+    fs.symlinkSync('base', join(root, 'link'))
+    t.equal((await scan(join(root, 'link'), { mounts: () => [] })).path, join(root, 'base'))
+    t.equal((await scan(join(root, 'link'))).path, undefined)
+  }
+)
+
 t.test('a base that gives no answer is left alone until it has answered', async (t) => {
   const gate = new Gate(100)
   const answers: (() => void)[] = []
@@ -372,14 +356,19 @@ t.test('a folder that is exchanged for a link while a file is looked at leads no
     t.testdir({ base: { x: { 'a.md': '# Mine' } }, other: { 'a.md': '# Secret' } })
   )
   const base = join(folder, 'base')
-  const pinned = await pinFolder(base, ['x'], undefined)
-  fs.renameSync(join(base, 'x'), join(base, 'was'))
-  fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
-  t.equal(fs.readFileSync(`${pinned?.path}/a.md`, 'utf8'), '# Mine', 'what was pinned stays')
-  pinned?.unpin()
-  t.equal(await pinFolder(base, ['x'], undefined), undefined, 'a link is no folder')
-  t.equal(await pinFolder(base, ['gone'], async (call) => await call()), undefined)
-  t.equal(await pinFolder(base, ['was', 'a.md'], undefined), undefined)
+  const read = async (path: string) => {
+    fs.renameSync(join(base, 'x'), join(base, 'was'))
+    fs.symlinkSync(join(folder, 'other'), join(base, 'x'))
+    return fs.readFileSync(path, 'utf8')
+  }
+  t.equal(await atFile('x/a.md', base, undefined, read), '# Mine', 'what is held stays')
+  const path = async (found: string) => found
+  for (const calls of [undefined, <T>(call: () => Promise<T>) => call()]) {
+    t.equal(await atFile('x/a.md', base, calls, path), undefined, 'a link is no folder')
+    t.equal(await atFile('gone/a.md', base, calls, path), undefined)
+    t.equal(await atFile('was/a.md/b.md', base, calls, path), undefined)
+    t.match(await atFile('was/a.md', base, calls, path), /a\.md$/)
+  }
   t.match(await scanner(base).look(['x/a.md'], new Map()), { found: new Map([['x/a.md', undefined]]) })
 })
 

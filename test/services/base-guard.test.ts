@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import type { Status } from '../../src/schemas/manifest.js'
 import type { PathsFound, Scanner } from '../../src/services/base-build.js'
-import type { Place } from '../../src/services/base-place.js'
+import type { BasePlace } from '../../src/services/base-place.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { type Job, refresh } from '../../src/services/job.js'
 import { openManifest } from '../../src/services/open-manifest.js'
@@ -58,7 +58,7 @@ class World {
     )
   }
 
-  place(): Place {
+  place(): BasePlace {
     const mounts = this.isMounted && this.isInnerMounted ? [{ rel: 'in', mount: 'inner' }] : []
     const present = new Set([
       'disk',
@@ -85,7 +85,7 @@ class WorldScanner implements Scanner {
     return this.#world.isMounted
   }
 
-  place(): Place {
+  place(): BasePlace {
     return this.#world.place()
   }
 
@@ -118,7 +118,7 @@ class WorldScanner implements Scanner {
       const version = visible.get(rel)
       return [rel, version === undefined ? undefined : reportOf(rel, version)] as const
     })
-    return { found: new Map(found), warnings: [], isEmpty: visible.size === 0 }
+    return { found: new Map(found), warnings: [], isEmpty: visible.size === 0, path: '/b' }
   }
 }
 
