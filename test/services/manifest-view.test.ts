@@ -378,7 +378,8 @@ t.test('while a stat may come again, the seal has to be the same, too', async (t
   for (const isLocal of [true, false]) {
     const path = join(scratch(t), 'm.json')
     fs.writeFileSync(path, manifestOf('One'))
-    const now = fs.statSync(path).mtimeMs + 1000
+    fs.utimesSync(path, 1_780_000_000, 1_780_000_000)
+    const now = 1_780_000_001_000
     const look = (before: { stamp: string; statusStamp: string; tail?: string }, later = 0) =>
       lookAtManifest(path, before, now + later, () => {}, isLocal)
     const { stamp, statusStamp, tail } = await look({ stamp: '', statusStamp: '' })
@@ -388,5 +389,8 @@ t.test('while a stat may come again, the seal has to be the same, too', async (t
     const other = { ...before, tail: 'of another one that had this stat' }
     t.ok((await look(other)).manifest, 'another seal')
     t.notOk((await look(other, 200_000)).manifest, 'an old stat is relied on')
+    fs.utimesSync(path, 1_780_000_000.5, 1_780_000_000.5)
+    const fine = { ...other, stamp: (await look({ stamp: '', statusStamp: '' })).stamp }
+    t.notOk((await look(fine)).manifest, 'and one of a finer clock')
   }
 })

@@ -18,8 +18,8 @@ export interface Look {
 export type LookedAt = Pick<Look, 'stamp' | 'statusStamp' | 'tail'>
 
 /**
- * A stat can come again while times are so fresh, in milliseconds: where they are whole seconds, and an inode is given out
- * anew. Until then the manifest's seal has to be the same, too.
+ * Where times are whole seconds, and an inode is given out anew, a stat can come again while its time is so fresh, in
+ * milliseconds. Until then the manifest's seal has to be the same, too.
  */
 const FRESH_MS = 3000
 const FRESH_AFAR_MS = 120_000
@@ -93,7 +93,7 @@ export function isReplacedNow(path: string, { stamp, tail }: LookedAt, now: numb
 
 function isFresh(stamp: string, now: number, ms: number): boolean {
   const mtimeMs = Number(/^file \d+\.\d+\.(\S+) /.exec(stamp)?.[1])
-  return now - mtimeMs < ms
+  return mtimeMs % 1000 === 0 && now - mtimeMs < ms
 }
 
 function tailIn(bytes: Buffer): string {
