@@ -3,10 +3,12 @@ import fs from 'node:fs'
 import { basename, join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
+import { isPlaceUncertain } from '../../src/scan/manifest-place.js'
 import { readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
 import type { Status } from '../../src/schemas/manifest.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
+import { notWritten as whyNotWritten } from '../../src/services/errors.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
 import { stagedPath, thisWriter, type Writer } from '../../src/services/io/staged-file.js'
 import { type Job, refresh } from '../../src/services/job.js'
@@ -848,3 +850,182 @@ t.test('the folder that the process was started in may go', async (t) => {
   fs.rmdirSync(join(folder, 'gone'))
   t.match((await builder.build(refresh)).result, { added: 1, bases: [{ status: 'ok' }] })
 })
+
+t.test(
+  'what cannot be used is kept aside, one file of it, and what it tells of absent bases is taken over',
+  async (t) => {
+    const damages: Record<string, (text: string) => string> = {
+      'of another version': (text) => text.replace('"version":1', '"version":2'),
+      'with a changed title': (text) => text.replace('"title":"One"', '"title":"Uno"'),
+      'cut short': (text) => text.slice(0, text.indexOf('"stamps"'))
+    }
+    for (const [what, damage] of Object.entries(damages)) {
+      const folder = scratch(t, { 'far/one.md': '# One', 'far/two.md': '# Two', 'near/three.md': '# Three' })
+      const first = builderOver(folder, ['far', 'near'])
+      await first.builder.build(refresh)
+      const bad = damage(fs.readFileSync(first.manifest, 'utf8'))
+      fs.writeFileSync(first.manifest, bad)
+      fs.renameSync(join(folder, 'far'), join(folder, 'away'))
+      const { result } = await builderOver(folder, ['far', 'near']).builder.build(refresh)
+      t.match(
+        result,
+        { count: 3, bases: [{ name: 'far', status: 'unavailable', count: 2 }, { status: 'ok' }] },
+        what
+      )
+      t.equal(fs.readFileSync(`${first.manifest}.bad`, 'utf8'), bad, what)
+      fs.writeFileSync(first.manifest, 'nonsense')
+      await builderOver(folder, ['far', 'near']).builder.build(refresh)
+      t.equal(fs.readFileSync(`${first.manifest}.bad`, 'utf8'), 'nonsense', 'the last one')
+      fs.writeFileSync(first.manifest, '')
+      await builderOver(folder, ['far', 'near']).builder.build(refresh)
+      t.equal(fs.readFileSync(`${first.manifest}.bad`, 'utf8'), 'nonsense', 'nothing is not worth keeping')
+      t.strictSame(fs.readdirSync(join(folder, 'state')), ['m.json', 'm.json.bad', 'm.status.json'])
+    }
+  }
+)
+
+t.test('what a damaged manifest tells of a base counts only where that does not answer', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
+  const { builder, manifest } = builderOver(folder, ['a'])
+  await builder.build(refresh)
+  const text = fs.readFileSync(manifest, 'utf8')
+  fs.writeFileSync(manifest, text.replace('"rel":"one.md"', '"rel":"won.md"'))
+  t.match((await builderOver(folder, ['a']).builder.build(refresh)).result, {
+    count: 2,
+    bases: [{ status: 'ok' }]
+  })
+  fs.writeFileSync(manifest, text.replace('"rel":"one.md"', '"rel":"won.md"'))
+  fs.rmSync(join(folder, 'a/one.md'))
+  fs.rmSync(join(folder, 'a/two.md'))
+  t.match((await builderOver(folder, ['a']).builder.build(refresh)).result, {
+    bases: [{ status: 'suspect' }]
+  })
+})
+
+t.test('a manifest that lies aside is never a report', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One', 'm.md': 'nonsense' } })
+  const texts = { manifest: join(folder, 'a/m.md'), include: '**/*' }
+  const { builder } = builderOver(folder, ['a'], texts)
+  t.match((await builder.build(refresh)).result, { count: 1 })
+  t.ok(fs.existsSync(join(folder, 'a/m.md.bad')))
+  t.match((await builder.build({ ...refresh, mode: 'full' })).result, { count: 1 })
+})
+
+t.test('no manifest is made in a base that holds no report and may be mounted over', async (t) => {
+  const folder = t.testdir({ a: {}, b: { 'one.md': '# One' } })
+  const texts = { manifest: join(folder, 'a/_state/m.json') }
+  const uncertain = (found: ReadonlyMap<string, { entries: ReadonlyMap<string, unknown> }>) =>
+    isPlaceUncertain(texts.manifest, [{ name: 'a', root: join(folder, 'a') }], readMounts(), found)
+  const { builder } = builderOver(folder, ['a', 'b'], texts, { isPlaceUncertain: uncertain })
+  const first = await builder.build(refresh)
+  t.match(first, { notWritten: undefined, isDeferred: true, listing: { count: 1 } })
+  t.strictSame(fs.readdirSync(join(folder, 'a')), [])
+  t.match(await builder.build(refresh), { isDeferred: true, result: { unchanged: 1 } }, 'and again')
+  fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+  t.match(await builder.build(refresh), { notWritten: undefined, isDeferred: false, listing: { count: 2 } })
+  t.strictSame(titlesIn(texts.manifest), ['One', 'Two'])
+  for (const rel of ['a/two.md', 'a/_state/m.json']) fs.rmSync(join(folder, rel))
+  fs.writeFileSync(join(folder, 'a/photo.jpg'), '')
+  t.match(await builderOver(folder, ['a'], texts, { isPlaceUncertain: uncertain }).builder.build(refresh), {
+    isDeferred: false
+  })
+})
+
+t.test('a build that is overtaken builds again on top of what is in place', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { manifest } = await makeOne(folder)
+  const file = fileAt(manifest)
+  let turns = 0
+  const write: typeof file.write = async (bytes, replacement) => {
+    if (turns++ === 0) {
+      fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+      await builderOver(folder, ['a']).builder.build(refresh)
+    }
+    return await file.write(bytes, replacement)
+  }
+  const slow = builderOver(folder, ['a'], {}, { manifest: { ...file, write } })
+  fs.writeFileSync(join(folder, 'a/three.md'), '# Three')
+  t.match(await slow.real.build(refresh), { notWritten: undefined, result: { count: 3, added: 0 } })
+  t.strictSame(titlesIn(manifest), ['One', 'Three', 'Two'])
+})
+
+t.test(
+  'a build that is overtaken only by the confirmation of what is in place builds again, too',
+  async (t) => {
+    const folder = t.testdir({ a: { 'one.md': '# One', 'two.md': '# Two' } })
+    const { manifest } = await makeOne(folder)
+    const file = fileAt(manifest)
+    let turns = 0
+    const write: typeof file.write = async (bytes, replacement) => {
+      if (turns++ === 0) {
+        // What this build missed is back, and another one has answered for it.
+        fs.writeFileSync(join(folder, 'a/two.md'), '# Two')
+        await builderOver(folder, ['a']).builder.build(refresh)
+      }
+      return await file.write(bytes, replacement)
+    }
+    fs.rmSync(join(folder, 'a/two.md'))
+    const slow = builderOver(folder, ['a'], {}, { manifest: { ...file, write } })
+    t.match(await slow.real.build(refresh), { notWritten: undefined })
+    t.strictSame(titlesIn(manifest), ['One', 'Two'])
+  }
+)
+
+t.test('a build that is overtaken again and again gives up, and says so', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { manifest } = await makeOne(folder)
+  const file = fileAt(manifest)
+  let turns = 0
+  const write: typeof file.write = async (bytes, replacement) => {
+    await builderOver(folder, ['a']).builder.build(refresh)
+    fs.writeFileSync(join(folder, `a/new-${++turns}.md`), '')
+    return await file.write(bytes, replacement)
+  }
+  fs.writeFileSync(join(folder, 'a/new.md'), '')
+  const slow = builderOver(folder, ['a'], {}, { manifest: { ...file, write } })
+  const { notWritten } = await slow.real.build(refresh)
+  t.equal(notWritten, 'RI_ERR_OVERTAKEN')
+  t.equal(turns, 5)
+  t.match(whyNotWritten(notWritten ?? ''), /other builders that no lock keeps apart/)
+})
+
+t.test('who is not wanted any more neither sweeps nor writes', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, state: {} })
+  const path = join(folder, 'state/m.json')
+  const left = basename(stagedPath(path, { ...thisWriter, pid: deadPid() }))
+  fs.writeFileSync(join(folder, 'state', left), '')
+  const file = fileAt(path)
+  const began = { manifest: undefined, status: undefined }
+  const no = () => false
+  await t.rejects(file.sweep(no), { code: 'RI_ERR_LATE' })
+  await t.rejects(file.write(Buffer.from('x'), { began, keepsAside: false, placing() {} }, no), {
+    code: 'RI_ERR_LATE'
+  })
+  t.strictSame(fs.readdirSync(join(folder, 'state')), [left])
+})
+
+t.test('where staged files cannot be removed, one is left at most', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = await makeOne(folder)
+  const refuse = (path: string) => {
+    throw Object.assign(new Error('no'), { code: 'EPERM', syscall: 'unlink', path })
+  }
+  t.capture(fs, 'renameSync', refuse)
+  t.capture(fs, 'unlinkSync', refuse)
+  for (let i = 0; i < 4; i++) {
+    fs.writeFileSync(join(folder, 'a/one.md'), `# One ${i}`)
+    t.match(await builder.build(refresh), { notWritten: 'EPERM' })
+  }
+  const left = fs
+    .readdirSync(join(folder, 'state'))
+    .filter((name) => name.endsWith('.new') || /new\.\d+$/.test(name))
+  t.ok(left.length <= 1, `${left.length} left`)
+  t.ok(fs.existsSync(manifest))
+})
+
+/** A manifest, and the builder that made it. */
+async function makeOne(folder: string) {
+  const made = builderOver(folder, ['a'])
+  await made.builder.build(refresh)
+  return made
+}
