@@ -10,12 +10,13 @@ import { describeFault, faultCode } from './faults.js'
 import { realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
-import { asyncHands, type Hands, type HandsNow, handsNow } from './hands.js'
+import { asyncHands, type Hands, type HandsNow, handsNow, readFirst } from './hands.js'
 import { lookAtPaths, type PathsLook } from './look-at-paths.js'
 import { isDisk, type Mount } from './mounts.js'
 import { type Calls, pinNow } from './pin.js'
 import { mountsOf, type Place, placeAt, scannedMounts, scannedRoot } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
+import { Stuck } from './stuck.js'
 import { trustIn } from './trust.js'
 import { walk } from './walk.js'
 import { walkNow } from './walk-now.js'
@@ -43,6 +44,7 @@ export class BaseScanner {
   readonly base: Base
   readonly #options: ScannerOptions
   readonly #gate: Gate
+  readonly #stuck = new Stuck()
   counts: Counts = { folders: 0, files: 0, read: 0 }
 
   constructor(options: ScannerOptions) {
@@ -120,12 +122,14 @@ export class BaseScanner {
       const hands = this.#options.handsNow ?? handsNow({})
       return await work(this.#optionsFor(place, hands, pinNow, known, full), undefined, place)
     }
-    return await this.#gate.watch(this.#options.limit(), async (calls) => {
+    const probe = () => readFirst(place.root)
+    const onMount = async (calls: Calls) => {
       // A link on a mount can be resolved by that mount alone.
       const real = placeAt(await realPathOf(place.root, calls), this.#options.mounts())
       const options = this.#optionsFor(real, asyncHands(calls), () => undefined, known, full)
       return await work(options, calls, real)
-    })
+    }
+    return await this.#gate.watch(this.#options.limit(), onMount, probe)
   }
 
   #optionsFor(place: Place, hands: Hands, pin: Pin, known: Trackeds, full: boolean): WalkOptions {
@@ -143,7 +147,8 @@ export class BaseScanner {
       isOwn: this.#ownFiles(root),
       known,
       full,
-      counts: this.counts
+      counts: this.counts,
+      stuck: this.#stuck
     }
   }
 

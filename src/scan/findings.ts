@@ -8,6 +8,7 @@ import type { Pin } from './descent.js'
 import { describeFault, faultCode, isGone, isMissing } from './faults.js'
 import type { FileStat, Hands } from './hands.js'
 import { eachOnce, type Name } from './names.js'
+import type { Stuck } from './stuck.js'
 import type { Trust } from './trust.js'
 
 /** How far a walk has come. */
@@ -33,6 +34,8 @@ export interface WalkOptions {
   /** Read every head again. */
   full: boolean
   counts: Counts
+  /** What was not answered before. */
+  stuck?: Stuck
 }
 
 /** What matters in a folder, by rel. */
@@ -175,6 +178,7 @@ export class Findings {
   }
 
   #unreadable(rel: string, error: unknown): void {
+    this.#options.stuck?.note(rel, error)
     this.scan.unreadable.push(rel)
     if (this.scan.unreadable.length <= MAX_UNREADABLE) this.#warn('unreadable', rel, describeFault(error))
   }
