@@ -24,7 +24,7 @@ export async function walk(options: WalkOptions, calls: Calls): Promise<Scan> {
 export async function lookAt(rel: string, path: string, options: WalkOptions): Promise<Scan> {
   const walker = new Walk({ ...options, full: true })
   await walker.file(rel, path)
-  return walker.findings.scan
+  return walker.findings.done()
 }
 
 class Walk {

@@ -2,6 +2,7 @@ import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Doubt, Status } from '../schemas/manifest.js'
 import { awaySentence, type Look, reconcile, type Scan } from './reconcile.js'
+import type { ScanHints } from './scanned-root.js'
 import type { Base } from './settings.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
@@ -11,7 +12,7 @@ export interface Scanner {
   /** Whether it lies on a network or FUSE file system. */
   remote: boolean
   counts: { folders: number; files: number; read: number }
-  scan(known: Trackeds, full: boolean): Promise<Look>
+  scan(known: Trackeds, full: boolean, hints?: ScanHints): Promise<Look>
   look(rels: readonly string[], known: Trackeds): Promise<PathsFound | { unavailable: string }>
 }
 
@@ -32,6 +33,8 @@ export interface BaseJob {
   overlapped: string | undefined
   maxDrop: number
   now: number
+  /** The line that the listing has for a report. */
+  lineOf?(tracked: Tracked): string
 }
 
 /** What a build found of one base. */
@@ -71,7 +74,7 @@ async function scanBase(
   const { name } = scanner.base
   const look: Look =
     job.overlapped === undefined
-      ? await scanner.scan(before, job.mode === 'full' || job.moved)
+      ? await scanner.scan(before, job.mode === 'full' || job.moved, hintsFor(job, last, name))
       : { unavailable: `it overlaps the base ${job.overlapped}` }
   const scan = 'scan' in look ? look.scan : undefined
   const now = new Date(job.now).toISOString()
@@ -93,6 +96,11 @@ async function scanBase(
     skippedLinks: scan?.skippedLinks ?? 0,
     filesRead: scan?.filesRead ?? 0
   }
+}
+
+function hintsFor({ lineOf }: BaseJob, last: Status | undefined, name: string): ScanHints {
+  const scannedAt = statusIn(last, name)?.scannedAt
+  return { ...(lineOf && { lineOf }), ...(scannedAt && { lastScannedAt: Date.parse(scannedAt) }) }
 }
 
 function isAny(scan: Scan | undefined): boolean {

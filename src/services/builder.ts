@@ -155,7 +155,8 @@ export class Builder {
         moved: knownRoot !== undefined && knownRoot !== rootDigest(root),
         overlapped: overlaps.get(name),
         maxDrop,
-        now: startedAt
+        now: startedAt,
+        lineOf: (tracked) => known.rows.lineOf(tracked)
       })
       found.set(name, part)
     }

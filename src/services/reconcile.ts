@@ -1,7 +1,7 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Doubt } from '../schemas/manifest.js'
-import type { ScannedMount, ScannedRoot } from './scanned-root.js'
+import type { FileSystemFacts, ScannedMount, ScannedRoot } from './scanned-root.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
 /** What one look at a whole base found. */
@@ -21,6 +21,8 @@ export interface Scan {
   root?: ScannedRoot
   /** What is mounted below it, where it is walked. */
   mounts?: ScannedMount[]
+  /** What its file system tells. */
+  fileSystem?: FileSystemFacts
 }
 
 /** A base's answer to a build: a scan, or why there is none. */

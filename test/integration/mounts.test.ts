@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import type { BuildResult } from '../../src/schemas/rebuild.js'
 import { openManifest } from '../../src/services/open-manifest.js'
-import { Mount, noMounts } from '../mount.js'
+import { Mount, noBindfs, noMounts } from '../mount.js'
 import { childrenOf, plant, run, Service, scratch, until } from '../support.js'
 
 const skip = noMounts()
@@ -360,6 +360,50 @@ t.test(
     t.ok(folder)
   }
 )
+
+t.test(
+  'a report replaced by one of its size and time is seen where FUSE keeps inodes',
+  { skip: noBindfs() },
+  async (t) => {
+    const folder = scratch(t, { 'src/a.md': '# passed 10 failed 0', 'm/': '' })
+    const [source, point] = [join(folder, 'src'), join(folder, 'm')]
+    const longAgo = 315_532_800
+    fs.utimesSync(join(source, 'a.md'), longAgo, longAgo)
+    execFileSync('bindfs', [source, point])
+    t.teardown(() => execFileSync('umount', ['-l', point]))
+    const args = ['--base', `a=${point}`, '--manifest', join(folder, 's/m.json')]
+    t.match(await run(['build', ...args]), { code: 0, stdout: /1 added/ })
+    plant(source, { '.new': '# passed 09 failed 1' })
+    fs.utimesSync(join(source, '.new'), longAgo, longAgo)
+    fs.renameSync(join(source, '.new'), join(source, 'a.md'))
+    // The kernel keeps what it was told of a file for a second.
+    await until(() => fs.readFileSync(join(point, 'a.md'), 'utf8').includes('09'))
+    await until(() => fs.statSync(join(point, 'a.md')).ino === fs.statSync(join(source, 'a.md')).ino)
+    t.match(await run(['build', ...args]), { code: 0, stdout: /1 updated/ })
+    t.match((await run(['list', ...args])).stdout, /passed 09 failed 1/)
+  }
+)
+
+t.test('a file named in another case is listed by the name that the mount lists', { skip }, async (t) => {
+  const folder = scratch(t, {})
+  const mount = new Mount(folder, ['--vfs-case-insensitive'])
+  t.teardown(() => mount.down())
+  plant(mount.source, { 'audits/new.md': '# New', 'b.md': '# B' })
+  await mount.up()
+  const service = await Service.start([
+    '--base',
+    `far=${mount.point}`,
+    '--manifest',
+    join(folder, 's/m.json'),
+    '--refresh',
+    '0'
+  ])
+  t.teardown(() => service.stop('SIGKILL'))
+  t.match(await service.rebuild(), { count: 2 })
+  t.match(await service.rebuild({ paths: [{ base: 'far', rel: 'Audits/NEW.md' }] }), { count: 2, added: 0 })
+  const { reports } = await service.listing()
+  t.strictSame(reports.map(({ rel }) => rel).toSorted(), ['audits/new.md', 'b.md'])
+})
 
 /** A small file system in memory. */
 function tmpfs(t: Test, folder: string, options: string): string {
