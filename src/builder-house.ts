@@ -49,7 +49,7 @@ function lately<T>(ask: () => T): () => T {
 
 /** Furnishes a builder, in whatever process. */
 export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...ports }: HouseOptions): House {
-  const { bases, concurrency, timeoutMs, maxDrop } = settings
+  const { bases, concurrency, timeoutMs, maxDrop, rereadMs } = settings
   const kernel = lately(readMounts)
   const mounts = careful ? lately(distrustMounts) : kernel
   const manifest = realPathWithin(settings.manifest, mounts())
@@ -59,7 +59,8 @@ export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...port
   const limit = () =>
     Math.max(1, Math.floor(concurrency / Math.max(1, scanners.filter(({ remote }) => remote).length)))
   const scanners: BaseScanner[] = bases.map(
-    (base) => new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts, warn: ports.warn })
+    (base) =>
+      new BaseScanner({ base, select, manifest, limit, timeoutMs, now, mounts, rereadMs, warn: ports.warn })
   )
   const canHang = () => !isLocal(manifest, mounts())
   const roots = () => bases.map(({ root }) => realPathWithin(root, mounts()))

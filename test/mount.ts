@@ -39,8 +39,14 @@ export class Mount {
   readonly point: string
   #server: ChildProcess | undefined
 
-  /** @param folder an empty one; `remote` in it is what is mounted */
-  constructor(folder: string) {
+  readonly #flags: readonly string[]
+
+  /**
+   * @param folder an empty one; `remote` in it is what is mounted
+   * @param flags more flags of rclone
+   */
+  constructor(folder: string, flags: readonly string[] = []) {
+    this.#flags = flags
     this.source = join(folder, 'remote')
     this.point = join(folder, 'mount')
     mkdirSync(this.source, { recursive: true })
@@ -50,7 +56,10 @@ export class Mount {
   async up(): Promise<void> {
     const flags = ['--dir-cache-time', '200ms', '--attr-timeout', '200ms', '--vfs-cache-mode', 'off']
     const env = { ...process.env, RCLONE_CONFIG: '/dev/null' }
-    this.#server = spawn('rclone', ['mount', this.source, this.point, ...flags], { env, stdio: 'ignore' })
+    this.#server = spawn('rclone', ['mount', this.source, this.point, ...flags, ...this.#flags], {
+      env,
+      stdio: 'ignore'
+    })
     await until(() => this.isMounted)
   }
 
@@ -105,4 +114,14 @@ export function noLoopDisks(): string | false {
     return 'needs mkfs.ext4 (Debian: apt-get install e2fsprogs)'
   }
   return mayMount() ? false : 'needs the right to mount, which root has not here'
+}
+
+/** Why no folder can be passed through bindfs, which keeps inodes and change times; false where it can. */
+export function noBindfs(): string | false {
+  try {
+    execFileSync('which', ['bindfs'], { stdio: 'ignore' })
+  } catch {
+    return 'needs bindfs (Debian: apt-get install bindfs)'
+  }
+  return noMounts()
 }

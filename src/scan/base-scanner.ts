@@ -1,7 +1,8 @@
 import { basename, dirname, join } from 'node:path'
 import { setImmediate } from 'node:timers/promises'
+import type { FileSystem } from '../schemas/base-status.js'
 import type { BasePlace } from '../services/base-place.js'
-import type { Look, Scan } from '../services/scan-result.js'
+import type { Look, Scan, ScanHints } from '../services/scan-result.js'
 import type { Select } from '../services/select.js'
 import type { Base } from '../services/settings.js'
 import { asidePathOf, statusPathOf } from '../services/status.js'
@@ -11,12 +12,17 @@ import { describeFault, faultCode } from './faults.js'
 import { realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
-import { asyncHands, type Hands, type HandsNow, handsNow } from './hands.js'
+import { asyncHands, type Hands, type HandsNow, handsNow, readFirst } from './hands.js'
 import { lookAtPaths, type PathsLook } from './look-at-paths.js'
 import { isDisk, type Mount } from './mounts.js'
+import type { ListingTraits } from './names.js'
 import { type Calls, pinNow } from './pin.js'
 import { basePlaceOf, mountsOf, type Place, placeAt } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
+import { areChangeTimesReal, NEVER, rereadSince } from './reread.js'
+import { ServerClock } from './server-clock.js'
+import { isFoundInOtherCase } from './spelling.js'
+import { Stuck } from './stuck.js'
 import { trustIn } from './trust.js'
 import { walk } from './walk.js'
 import { walkNow } from './walk-now.js'
@@ -37,13 +43,24 @@ export interface ScannerOptions {
   warn?(message: string): void
   /** How files are reached; the real ones by default. */
   handsNow?: HandsNow
+  /**
+   * Where size and time of modification alone tell a changed file, each head is read again once in so long, in
+   * milliseconds; 0: never.
+   */
+  rereadMs?: number
 }
+
+const DAY_MS = 86_400_000
 
 /** One base as the builder sees it. It remembers which answers the base owes. */
 export class BaseScanner {
   readonly base: Base
   readonly #options: ScannerOptions
   readonly #gate: Gate
+  readonly #stuck = new Stuck()
+  readonly #clock = new ServerClock()
+  #lastScannedAt: number | undefined
+  #ignoresCase: boolean | null = null
   counts: Counts = { folders: 0, files: 0, read: 0 }
 
   constructor(options: ScannerOptions) {
@@ -68,11 +85,14 @@ export class BaseScanner {
   }
 
   /** Looks at the whole base. */
-  async scan(known: Trackeds, full: boolean): Promise<Look> {
+  async scan(known: Trackeds, full: boolean, hints: ScanHints = {}): Promise<Look> {
     try {
-      return {
-        scan: await this.#with((options, calls) => this.#walk(options, calls), known, full)
-      }
+      const scan = await this.#with(
+        (options, calls, place) => this.#walk({ ...options, hints }, calls, place),
+        known,
+        full
+      )
+      return { scan }
     } catch (error) {
       return { unavailable: this.#reason(error) }
     }
@@ -108,47 +128,72 @@ export class BaseScanner {
     }
   }
 
-  async #walk(options: WalkOptions, calls: Calls | undefined): Promise<Scan> {
-    if (!calls) return await walkNow(options, options.hands as HandsNow)
-    return { ...(await walk(options, calls)), path: options.root }
+  async #walk(given: WalkOptions, calls: Calls | undefined, place: Place): Promise<Scan> {
+    const { trust, hands, known, root, nowMs = 0, hints } = given
+    const facts = factsOf(place, areChangeTimesReal(known, trust) ?? null)
+    const { rereadMs = DAY_MS } = this.#options
+    const last = latest(hints?.lastScannedAt, this.#lastScannedAt)
+    const isReread = !trust.keepsChangeTime && rereadMs > 0
+    const reread = isReread ? rereadSince(rereadMs, nowMs, last, facts.changeTimes === true) : NEVER
+    const options = { ...given, facts, reread }
+    const scan = calls
+      ? { ...(await walk(options, calls)), path: root }
+      : await walkNow(options, hands as HandsNow)
+    this.#lastScannedAt = nowMs
+    facts.kinds = given.traits?.kinds ?? null
+    facts.ignoresCase = await this.#findCase(scan, hands, root)
+    return { ...scan, fileSystem: facts }
+  }
+
+  /** Whether a report is found by a name in another case. */
+  async #findCase(scan: Scan, hands: Hands, root: string): Promise<boolean | null> {
+    const rel = scan.same[0]?.rel ?? scan.read.keys().next().value
+    if (this.#ignoresCase === null && rel !== undefined)
+      this.#ignoresCase = await isFoundInOtherCase(rel, hands, root)
+    return this.#ignoresCase
   }
 
   /** Does work on the base with the hands that fit its file system. */
   async #with<T>(
-    work: (options: WalkOptions, calls: Calls | undefined) => Promise<T>,
+    work: (options: WalkOptions, calls: Calls | undefined, place: Place) => Promise<T>,
     known: Trackeds,
     full: boolean
   ): Promise<T> {
     const place = this.#place()
     const isLocal = mountsOf(place).every((mount) => isDisk(mount) && !mount?.distrusted)
+    const traits: ListingTraits = {}
     if (isLocal) {
-      const hands = this.#options.handsNow ?? handsNow({})
-      return await work(this.#optionsFor(place, hands, pinNow, known, full), undefined)
+      const hands = this.#options.handsNow ?? handsNow(traits)
+      return await work({ ...this.#optionsFor(place, hands, pinNow, known, full), traits }, undefined, place)
     }
-    return await this.#gate.watch(this.#options.limit(), async (calls) => {
+    const probe = () => readFirst(place.root)
+    const onMount = async (calls: Calls) => {
       // A link on a mount can be resolved by that mount alone.
       const real = placeAt(await realPathOf(place.root, calls), this.#options.mounts())
-      const options = this.#optionsFor(real, asyncHands(calls), () => undefined, known, full)
-      return await work(options, calls)
-    })
+      const options = this.#optionsFor(real, asyncHands(calls, traits), () => undefined, known, full)
+      return await work({ ...options, traits }, calls, real)
+    }
+    return await this.#gate.watch(this.#options.limit(), onMount, probe)
   }
 
   #optionsFor(place: Place, hands: Hands, pin: Pin, known: Trackeds, full: boolean): WalkOptions {
-    const { root } = place
-    const all = mountsOf(place)
-    // Where there are several, the one that promises least.
-    const mount = all.find((each) => !isDisk(each)) ?? all[0]
+    const mount = leastOf(place)
+    const nowMs = this.#options.now()
+    const trust = trustIn(mount?.type, isDisk(mount), nowMs)
     return {
       base: this.base.name,
-      root,
+      root: place.root,
       pin,
       hands,
       select: this.#options.select,
-      trust: trustIn(mount?.type, isDisk(mount), this.#options.now()),
-      isOwn: this.#ownFiles(root),
+      trust,
+      isOwn: this.#ownFiles(place.root),
       known,
       full,
-      counts: this.counts
+      counts: this.counts,
+      stuck: this.#stuck,
+      nowMs,
+      ...(trust.isLearned && { clock: this.#clock })
     }
   }
 
@@ -177,4 +222,21 @@ export class BaseScanner {
     this.#options.warn?.(`the scan of the base ${this.base.name} failed: ${stack}`)
     return `its scan failed (${name}); the log says more`
   }
+}
+
+/** Of the mounts of a base the one that promises least. */
+function leastOf(place: Place): Mount | undefined {
+  const all = mountsOf(place)
+  return all.find((each) => !isDisk(each)) ?? all[0]
+}
+
+function factsOf(place: Place, changeTimes: boolean | null): FileSystem {
+  const mount = leastOf(place)
+  const inodes = isDisk(mount) ? true : null
+  return { type: mount?.type ?? '', kinds: null, ignoresCase: null, inodes, changeTimes }
+}
+
+/** The later of two moments, where they are known. */
+function latest(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : Math.max(a, b)
 }

@@ -1,14 +1,27 @@
+import type { FileSystem } from '../schemas/base-status.js'
+import type { Entry } from '../schemas/entry.js'
 import type { Head } from '../services/decode.js'
 import { type FileFacts, makeEntry } from '../services/entry.js'
 import { ParserWanted } from '../services/parsers.js'
-import type { Scan } from '../services/scan-result.js'
+import type { Scan, ScanHints } from '../services/scan-result.js'
 import type { Select } from '../services/select.js'
-import { isSameStamp, NO_STAMP, type Tracked, type Trackeds, track } from '../services/tracked.js'
+import {
+  isKnown,
+  isSameStamp,
+  NO_STAMP,
+  type Stamp,
+  type Tracked,
+  type Trackeds,
+  track
+} from '../services/tracked.js'
 import type { Pin } from './descent.js'
 import { describeFault, faultCode, isGone, isMissing } from './faults.js'
 import type { FileStat, Hands } from './hands.js'
-import { eachOnce, type Name } from './names.js'
-import type { Trust } from './trust.js'
+import { eachOnce, type ListingTraits, type Name } from './names.js'
+import type { Reread } from './reread.js'
+import { isPlausible, type ServerClock, TICK_MS } from './server-clock.js'
+import type { Stuck } from './stuck.js'
+import { compare, isTelling, stampAfter, type Trust } from './trust.js'
 
 /** How far a walk has come. */
 export interface Counts {
@@ -33,6 +46,18 @@ export interface WalkOptions {
   /** Read every head again. */
   full: boolean
   counts: Counts
+  /** What was not answered before. */
+  stuck?: Stuck
+  /** What is read again though it looks as it was. */
+  reread?: Reread
+  /** Of the base's server, where it has one. */
+  clock?: ServerClock
+  /** When the scan began, milliseconds since 1970. */
+  nowMs?: number
+  hints?: ScanHints
+  /** What is found out of the file system. */
+  facts?: FileSystem
+  traits?: ListingTraits
 }
 
 /** What matters in a folder, by rel. */
@@ -69,7 +94,10 @@ export class Findings {
     skippedLinks: 0,
     filesRead: 0
   }
+  /** How many files seen again had an inode that tells something, or one that does not. */
+  readonly #inodes = { steady: 0, unsteady: 0 }
   readonly #options: WalkOptions
+  #newestMs = Number.NEGATIVE_INFINITY
 
   constructor(options: WalkOptions) {
     this.#options = options
@@ -102,14 +130,20 @@ export class Findings {
 
   /** What is known of a file that may be as it was, so that its stat is enough. */
   toCompare(rel: string): Tracked | undefined {
-    const before = this.#options.known.get(rel)
-    return before && !this.#options.full && !before.recheck ? before : undefined
+    const { known, full, reread } = this.#options
+    const before = known.get(rel)
+    return before && !full && !before.recheck && !reread?.isDue(rel, before.stamp) ? before : undefined
   }
 
   /** Takes a file as it was, if its stat is the same. */
   isSame(before: Tracked, stat: FileStat): boolean {
-    if (!stat.isFile || !isSameStamp(before.stamp, this.#options.trust.stamp(stat))) return false
-    this.scan.same.push(before)
+    const { trust } = this.#options
+    this.#see(stat)
+    if (!stat.isFile || compare(trust, before.stamp, stat) !== 'same') return false
+    const stamp = stampAfter(trust, before.stamp, stat)
+    this.#inodes[isTelling(stamp.ino) ? 'steady' : 'unsteady']++
+    if (isSameStamp(stamp, before.stamp)) this.scan.same.push(before)
+    else this.scan.read.set(before.rel, { ...before, stamp })
     if (before.warnings.length > 0) this.scan.warnings.push(...before.warnings)
     return true
   }
@@ -123,7 +157,40 @@ export class Findings {
     if (!stat.isFile) return
     const { entry, warnings } = understand({ base, rel, size: stat.size, mtimeNs: stat.mtimeNs }, head)
     if (head) counts.read++
-    this.#list(track(entry, trust.stamp(stat), trust.isFresh(stat), warnings))
+    this.#see(stat)
+    this.#list(track(entry, this.#stampOf(entry, stat), trust.isFresh(stat), warnings))
+  }
+
+  #stampOf(entry: Entry, stat: FileStat): Stamp {
+    const { trust, known, reread, hints } = this.#options
+    const before = known.get(entry.rel)
+    if (!before || !trust.isLearned) return stampAfter(trust, undefined, stat)
+    const isRenumbered = compare(trust, before.stamp, stat) === 'renumbered'
+    // Where it cannot be told whether the file says the same, its numbers are trusted less.
+    const isFalseAlarm = isRenumbered && (!hints?.lineOf || hints.lineOf(before) === JSON.stringify(entry))
+    const isAsNew = reread?.isDue(entry.rel, before.stamp) === true && reread.isAsNew(entry.rel)
+    return stampAfter(trust, before.stamp, stat, { isFalseAlarm, isAsNew })
+  }
+
+  #see({ mtimeNs }: FileStat): void {
+    const { clock, nowMs } = this.#options
+    if (!clock || nowMs === undefined) return
+    const mtimeMs = Number(mtimeNs / 1_000_000n)
+    if (mtimeMs > this.#newestMs && isPlausible(mtimeMs, nowMs)) this.#newestMs = mtimeMs
+  }
+
+  /** A server's clock may be behind, so what is as new as anything in the base can have been written just now. */
+  #markFresh(): void {
+    const { clock, nowMs, known, hints } = this.#options
+    if (!clock || nowMs === undefined) return
+    const freshFrom = clock.freshFrom(this.#newestMs, nowMs)
+    const isTickOver = nowMs - (hints?.lastScannedAt ?? nowMs) >= TICK_MS
+    for (const tracked of this.scan.read.values()) {
+      const { rel, stamp } = tracked
+      // What was there as it is by then has been read behind its clock tick now.
+      const isSettled = isTickOver && known.get(rel)?.stamp.mtime === stamp.mtime
+      if (isKnown(stamp) && !isSettled && stamp.mtime / 1e6 >= freshFrom) tracked.recheck = true
+    }
   }
 
   /** Whether a stat has to tell what became of a file that could not be read. */
@@ -164,6 +231,10 @@ export class Findings {
 
   /** What the walk found, when it has come to its end. */
   done(): Scan {
+    this.#markFresh()
+    const { steady, unsteady } = this.#inodes
+    const { facts } = this.#options
+    if (facts && steady + unsteady > 0) facts.inodes = steady >= unsteady
     const untold = this.scan.unreadable.length - MAX_UNREADABLE
     if (untold > 0) this.#warn('unreadable', '', `${untold} more files and folders cannot be read`)
     return { ...this.scan, filesRead: this.#options.counts.read }
@@ -175,6 +246,7 @@ export class Findings {
   }
 
   #unreadable(rel: string, error: unknown): void {
+    this.#options.stuck?.note(rel, error)
     this.scan.unreadable.push(rel)
     if (this.scan.unreadable.length <= MAX_UNREADABLE) this.#warn('unreadable', rel, describeFault(error))
   }

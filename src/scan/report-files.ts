@@ -10,8 +10,8 @@ import type { Base } from '../services/settings.js'
 import { Closer, type Held } from './closer.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
-import { Gate, Silence } from './gate.js'
-import { FLAGS, HEAD_BYTES, readAt } from './hands.js'
+import { answerTo, Gate, Silence } from './gate.js'
+import { FLAGS, HEAD_BYTES, readAt, readFirst } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
 import { type Calls, canPin, O_PATH } from './pin.js'
 import { trustIn } from './trust.js'
@@ -154,11 +154,13 @@ export class ReportFiles {
   async #try(base: string, work: (calls: Calls) => Promise<OpenerAnswer>): Promise<OpenerAnswer> {
     const gate = this.#gates.get(base)
     if (!gate) return { type: 'gone' }
+    const root = this.#options.bases.find(({ name }) => name === base)?.root
     try {
-      return await gate.watch(CALLS_AT_ONCE, work)
+      return await gate.watch(CALLS_AT_ONCE, work, root === undefined ? undefined : () => readFirst(root))
     } catch (error) {
       // What stood in line behind a call that is not answered was sent away.
-      if (error instanceof Silence || gate.silentSince !== undefined) return { type: 'silent' }
+      if (error instanceof Silence || answerTo(error) || gate.silentSince !== undefined)
+        return { type: 'silent' }
       if (isGone(error)) return { type: 'gone' }
       if (faultCode(error) === undefined) throw error
       return { type: 'failed', reason: describeFault(error) }

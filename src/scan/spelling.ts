@@ -75,6 +75,19 @@ function swapped(char: string): string {
   return other.length === char.length ? other : char
 }
 
+/** Whether a file is found by its name in another case; null where that cannot be told. */
+export async function isFoundInOtherCase(rel: string, hands: Hands, root: string): Promise<boolean | null> {
+  const slash = rel.lastIndexOf('/') + 1
+  const other = swapCase(rel.slice(slash))
+  if (other === rel.slice(slash)) return null
+  try {
+    await hands.stat(`${root}/${rel.slice(0, slash)}${other}`)
+    return true
+  } catch (error) {
+    return faultCode(error) === 'ENOENT' ? false : null
+  }
+}
+
 /** What all spellings of a name have in common. */
 export function folded(name: string): string {
   return name.normalize('NFC').toLowerCase()

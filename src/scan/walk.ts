@@ -4,7 +4,7 @@ import { formatOf } from '../services/format.js'
 import { withParsers } from '../services/parsers.js'
 import type { Scan } from '../services/scan-result.js'
 import { Anchor, isLong } from './anchor.js'
-import { faultCode, isGone, isHeld } from './faults.js'
+import { faultCode, isGone, isHeld, makeFault } from './faults.js'
 import { Findings, findingOf, HELD_MS, nameOf, type WalkOptions } from './findings.js'
 import type { FileStat } from './hands.js'
 import { Jobs } from './jobs.js'
@@ -24,7 +24,7 @@ export async function walk(options: WalkOptions, calls: Calls): Promise<Scan> {
 export async function lookAt(rel: string, path: string, options: WalkOptions): Promise<Scan> {
   const walker = new Walk({ ...options, full: true })
   await walker.file(rel, path)
-  return walker.findings.scan
+  return walker.findings.done()
 }
 
 class Walk {
@@ -50,6 +50,7 @@ class Walk {
   async #folder(rel: string, above: Anchor, calls: Calls, isSure = false): Promise<void> {
     let anchor = above
     try {
+      if (this.#options.stuck?.has(rel)) throw makeFault('RI_ERR_NO_ANSWER')
       if (rel !== '') anchor = await this.#reach(nameOf(rel), above, calls)
       const { files, folders } = this.findings.folder(rel, await this.#options.hands.names(anchor.path))
       for (const folder of folders) this.#add(anchor, calls, () => this.#folder(folder, anchor, calls))
@@ -115,6 +116,8 @@ class Walk {
   /** @returns whether it is gone; never where it is sure that it is there */
   async file(rel: string, path: string, isSure = false): Promise<boolean> {
     let hasGone = false
+    if (this.#options.stuck?.has(rel))
+      return this.findings.lost(rel, makeFault('RI_ERR_NO_ANSWER'), undefined)
     try {
       await this.#compareUntilFree(rel, path)
     } catch (error) {

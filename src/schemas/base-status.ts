@@ -12,6 +12,27 @@ export const exampleBase = {
   error: null
 }
 
+const Known = (description: string) =>
+  Type.Union([Type.Boolean(), Type.Null()], { description: `${description}; null: not known yet` })
+
+/** What the file system of a base tells. */
+const FileSystem = Type.Object(
+  {
+    type: Type.String({
+      description: 'As the kernel names it, e.g. fuse.rclone; empty where it is not told'
+    }),
+    kinds: Known('Its listings tell folders from files'),
+    ignoresCase: Known('A name is found in another case, too'),
+    inodes: Known('Inodes stay the same from scan to scan'),
+    changeTimes: Known(
+      'Change times are its own and stay the same; where they are not, and inodes neither, only size and time tell a ' +
+        'changed file, so each head is read again within REPORTS_INDEX_REREAD'
+    )
+  },
+  { additionalProperties: false, description: 'What its file system tells, as far as scans have shown' }
+)
+export type FileSystem = Static<typeof FileSystem>
+
 /** How a base answered when it was last looked at. */
 export const BaseStatus = Type.Object(
   {
@@ -22,10 +43,13 @@ export const BaseStatus = Type.Object(
         'suspect: it answers, but too many reports are gone to believe it, its last known entries stay'
     }),
     count: Type.Integer({ minimum: 0, description: 'Entries of this base in the listing' }),
-    scannedAt: Type.Union([Moment, Type.Null()], { description: 'When it last answered a whole scan' }),
+    scannedAt: Type.Union([Moment, Type.Null()], {
+      description: 'When it was last seen whole; it stays as it is while the base is unavailable or suspect'
+    }),
     error: Type.Union([Type.String(), Type.Null()], {
       description: 'What is wrong and what to do, in one sentence'
-    })
+    }),
+    fileSystem: Type.Optional(FileSystem)
   },
   {
     $id: 'BaseStatus',

@@ -101,6 +101,18 @@ export const SettingTexts = Type.Object({
     },
     '30s'
   ),
+  reread: setting(
+    DURATION,
+    {
+      env: 'REPORTS_INDEX_REREAD',
+      flag: 'reread',
+      value: 'TIME',
+      allowed: '0, or a whole number with ms, s, m or h, from 1m to 8760h',
+      description:
+        'Where a file system tells nothing of a changed file but size and time, each head is read again within so long; `0`: never'
+    },
+    '24h'
+  ),
   maxDrop: setting(
     PERCENT,
     {

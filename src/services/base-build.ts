@@ -4,7 +4,7 @@ import type { BaseCount, Doubt, Status } from '../schemas/manifest.js'
 import { type BasePlace, goneMounts, type Home, homeAfter, isMoved } from './base-place.js'
 import { isBelowAny } from './losses.js'
 import { awaySentence, type Reconciled, reconcile, suspicionOf } from './reconcile.js'
-import type { Look } from './scan-result.js'
+import type { Look, Scan, ScanHints } from './scan-result.js'
 import type { Base } from './settings.js'
 import { NO_STAMP, type Tracked, type Trackeds, withHeld } from './tracked.js'
 
@@ -16,7 +16,7 @@ export interface Scanner {
   counts: { folders: number; files: number; read: number }
   /** Where it lies now. */
   place(): BasePlace
-  scan(known: Trackeds, full: boolean): Promise<Look>
+  scan(known: Trackeds, full: boolean, hints?: ScanHints): Promise<Look>
   look(rels: readonly string[], known: Trackeds): Promise<PathsFound | { unavailable: string }>
 }
 
@@ -44,6 +44,8 @@ export interface BaseJob {
   overlapped: string | undefined
   maxDrop: number
   now: number
+  /** The line that the listing has for a report. */
+  lineOf?(tracked: Tracked): string
 }
 
 /** What a build found of one base. */
@@ -89,7 +91,7 @@ async function scanBase(
   const { name } = scanner.base
   const home = job.head ?? {}
   const began = scanner.place()
-  const look = await lookAtBase(scanner, before, began, job)
+  const look = await lookAtBase(scanner, before, began, job, hintsFor(job, last, name))
   const place = scanner.place()
   const gone = goneMounts(home, began, place)
   const scan = 'scan' in look ? look.scan : undefined
@@ -110,7 +112,7 @@ async function scanBase(
   return {
     ...settled,
     read: new Map(scan?.read),
-    status: statusAfter(settled, scan !== undefined, name, last, job),
+    status: statusAfter(settled, scan, name, last, job),
     warnings: [
       ...(scan ? settled.warnings : warningsIn(last, name)).filter(({ code }) => code !== NOT_ACCEPTED),
       ...notAccepted(name, scan !== undefined, job)
@@ -125,14 +127,15 @@ async function lookAtBase(
   scanner: Scanner,
   before: Trackeds,
   place: BasePlace,
-  { overlapped, mode, head = { name: '', count: 0 } }: BaseJob
+  { overlapped, mode, head = { name: '', count: 0 } }: BaseJob,
+  hints: ScanHints
 ): Promise<Look> {
   if (overlapped !== undefined) return { unavailable: `it overlaps the base ${overlapped}` }
   const isFull = mode === 'full' || isMoved(head, place)
-  const look = await scanner.scan(before, isFull)
+  const look = await scanner.scan(before, isFull, hints)
   // Where its path leads is known only now: what is known of files in another folder says nothing of these.
   const isElsewhere = 'scan' in look && !isFull && isMoved(head, place, look.scan.path)
-  return isElsewhere ? await scanner.scan(before, true) : look
+  return isElsewhere ? await scanner.scan(before, true, hints) : look
 }
 
 /** What was known of files in another folder says nothing of those in this one. */
@@ -141,17 +144,18 @@ function forgetStamps(entries: Trackeds, read: Trackeds): void {
     if (!read.has(rel)) entries.set(rel, { ...tracked, stamp: NO_STAMP, recheck: true })
 }
 
-/** @param isScanned whether the base answered; one that misses reports was not seen whole */
+/** @param scan undefined where the base did not answer; one that misses reports was not seen whole */
 function statusAfter(
   { state, error }: Reconciled,
-  isScanned: boolean,
+  scan: Scan | undefined,
   name: string,
   last: Status | undefined,
   { now }: BaseJob
 ): BaseStatus {
-  const isWhole = isScanned && state === 'ok'
-  const scannedAt = isWhole ? new Date(now).toISOString() : (statusIn(last, name)?.scannedAt ?? null)
-  return { name, status: state, count: 0, scannedAt, error }
+  const before = statusIn(last, name)
+  const scannedAt = scan && state === 'ok' ? new Date(now).toISOString() : (before?.scannedAt ?? null)
+  const fileSystem = scan?.fileSystem ?? before?.fileSystem
+  return { name, status: state, count: 0, scannedAt, error, ...(fileSystem && { fileSystem }) }
 }
 
 const NOT_ACCEPTED = 'not-accepted'
@@ -160,6 +164,11 @@ function notAccepted(base: string, isScanned: boolean, { acceptedUntil }: BaseJo
   if (acceptedUntil === undefined || isScanned) return []
   const message = 'the base does not answer, so no removal was accepted; ask again when it does'
   return [{ code: NOT_ACCEPTED, base, rel: '', message }]
+}
+
+function hintsFor({ lineOf }: BaseJob, last: Status | undefined, name: string): ScanHints {
+  const scannedAt = statusIn(last, name)?.scannedAt
+  return { ...(lineOf && { lineOf }), ...(scannedAt && { lastScannedAt: Date.parse(scannedAt) }) }
 }
 
 /** A base as the last build left it. */

@@ -208,7 +208,8 @@ export class Builder {
         isSalvaged: known.salvaged?.has(name) === true,
         overlapped: overlaps.get(name),
         maxDrop,
-        now: startedAt
+        now: startedAt,
+        lineOf: (tracked) => known.rows.lineOf(tracked)
       })
       found.set(name, part)
     }

@@ -1,3 +1,4 @@
+import type { FileSystem } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
 import type { Tracked, Trackeds } from './tracked.js'
 
@@ -16,7 +17,17 @@ export interface Scan {
   filesRead: number
   /** The folder that was walked, its links resolved, where only its own file system can resolve them. */
   path?: string
+  /** What its file system tells. */
+  fileSystem?: FileSystem
 }
 
 /** A base's answer to a build: a scan, or why there is none. */
 export type Look = { scan: Scan } | { unavailable: string }
+
+/** What a scan can use, where the builder knows it. */
+export interface ScanHints {
+  /** The line that the listing has for a report. */
+  lineOf?(tracked: Tracked): string
+  /** When the base was scanned last, whichever process did it, milliseconds since 1970. */
+  lastScannedAt?: number | undefined
+}

@@ -33,6 +33,7 @@ const decoders = {
   exclude: decodeGlobs,
   concurrency: (text: string) => within(Number(text), 1, 512),
   timeout: (text: string) => within(durationOf(text), 100, 24 * UNITS.h),
+  reread: (text: string) => within(durationOf(text), 60_000, 8760 * UNITS.h, 0),
   maxDrop: (text: string) => within(Number.parseFloat(text) / 100, 0, 1),
   token: (text: string | undefined) => text,
   readToken: (text: string | undefined) => text,
@@ -56,6 +57,8 @@ export interface Settings {
   exclude: string[]
   concurrency: number
   timeoutMs: number
+  /** Within how long each head is read again where only size and time tell a changed file, in milliseconds; 0: never. */
+  rereadMs: number
   /** A share from 0 to 1. */
   maxDrop: number
   /** What `POST /rebuild` needs. */
@@ -110,6 +113,7 @@ export function readSettings(texts: Texts, around: Surroundings): Settings {
     exclude: decode('exclude', texts.exclude ?? ''),
     concurrency: decode('concurrency', texts.concurrency),
     timeoutMs: decode('timeout', texts.timeout),
+    rereadMs: decode('reread', texts.reread),
     maxDrop: decode('maxDrop', texts.maxDrop),
     ...(texts.token !== undefined && { token: decode('token', texts.token) }),
     ...(texts.readToken !== undefined && { readToken: decode('readToken', texts.readToken) }),

@@ -4,7 +4,8 @@ import type { Position } from './order.js'
 /**
  * What the file system said of a file: size in bytes, times in nanoseconds since 1970, inode; 0 where it is not worth
  * anything there. The same stamp means the same bytes, unless it was fresh; numbers round what is larger than 2^53, which
- * tells apart what is not fresh all the same. NaN where nothing is known.
+ * tells apart what is not fresh all the same. NaN where nothing is known. On network and FUSE file systems inode and change
+ * time are less than 0 where they changed once while the file did not, and -1 where they did twice, so they say nothing.
  */
 export interface Stamp {
   readonly size: number

@@ -182,7 +182,7 @@ t.test(
     const scanner = new BaseScanner({
       base: { name: 'b', root: ${JSON.stringify(join(root, 'base'))} },
       select: makeSelect(['**/*.md'], []), manifest: '/nowhere', limit: () => 4, timeoutMs: 5000, now: () => Date.now(),
-      mounts: () => process.argv[1] === 'slow' ? [] : [{ point: '/', type: 'ext4', device: '8:1', root: '/' }]
+      mounts: () => process.argv[1] === 'slow' ? [] : [{ point: '/', type: 'ext4', device: '8:1', root: '/', source: '' }]
     })
     const { scan } = await scanner.scan(new Map(), false)
     const { found } = await scanner.look(['sub/a.md', 'link/a.md', 'gone/a.md'], new Map())

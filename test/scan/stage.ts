@@ -4,6 +4,7 @@ import type { WalkOptions } from '../../src/scan/findings.js'
 import { type Hands, type HandsNow, syncHands } from '../../src/scan/hands.js'
 import { readMounts } from '../../src/scan/mounts.js'
 import { pinNow } from '../../src/scan/pin.js'
+import { Stuck } from '../../src/scan/stuck.js'
 import { trustIn } from '../../src/scan/trust.js'
 import { walk } from '../../src/scan/walk.js'
 import { walkNow } from '../../src/scan/walk-now.js'
@@ -73,7 +74,8 @@ export function optionsFor(root: string, hands: Hands, known: Trackeds): WalkOpt
     isOwn: () => false,
     known,
     full: false,
-    counts: { folders: 0, files: 0, read: 0 }
+    counts: { folders: 0, files: 0, read: 0 },
+    stuck: new Stuck()
   }
 }
 

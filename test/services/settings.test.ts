@@ -46,6 +46,7 @@ t.test('without any setting the samples are served on loopback', async (t) => {
     exclude: [],
     concurrency: 32,
     timeoutMs: 30_000,
+    rereadMs: 86_400_000,
     maxDrop: 0.5,
     serveReports: true,
     corsOrigins: [],
