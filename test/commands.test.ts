@@ -42,6 +42,7 @@ t.test(
     t.equal(lines.length, 5)
     t.match(lines[0], /^DATE {14}TYPE +BASE +TITLE +REPORT$/)
     t.equal(lines.at(-1), '3 of 5 reports')
+    t.match(tableOf(entries.slice(0, 1), 1, 120), /\n1 report\n$/)
     const places = lines.slice(1, 4).map((line) => widthOf(line.slice(0, line.search(/ {2}(?:x\/|deep)/))))
     t.equal(places[0], places[2], 'the last column begins in one place')
   }

@@ -67,7 +67,8 @@ export function tableOf(entries: readonly Entry[], total: number, width: number)
         return paintCell(i === cells.length - 1 ? cut : padded(cut, widths[i] ?? 0), i)
       })
       .join(' '.repeat(GAP))
-  const foot = entries.length === total ? `${total} reports` : `${entries.length} of ${total} reports`
+  const all = `${total} ${total === 1 ? 'report' : 'reports'}`
+  const foot = entries.length === total ? all : `${entries.length} of ${all}`
   return [
     line(
       columns.map(({ head }) => head),
