@@ -38,6 +38,13 @@ export function mountsOf({ mount, below }: Place): (Mount | undefined)[] {
   return [mount, ...below]
 }
 
+/** Whether the folder's mount, or one below it, is not there any more: what was not found meanwhile may be there. */
+export function hasLostMounts(before: Place, now: Place): boolean {
+  const isThere = ({ point, device }: Mount) =>
+    now.below.some((mount) => mount.point === point && mount.device === device)
+  return before.mount?.device !== now.mount?.device || !before.below.every(isThere)
+}
+
 /** What a scan tells of the folder that it walked. */
 export function scannedRoot({ root, mount }: Place, ino: bigint): ScannedRoot {
   return { path: root, ...facts(mount), ino: ino.toString() }
