@@ -8,7 +8,7 @@ import type { Base } from '../services/settings.js'
 import { asidePathOf, statusPathOf } from '../services/status.js'
 import type { Trackeds } from '../services/tracked.js'
 import type { Pin } from './descent.js'
-import { describeFault, faultCode } from './faults.js'
+import { describeFault, faultCode, makeFault } from './faults.js'
 import { realPathOf } from './file-below.js'
 import type { Counts, WalkOptions } from './findings.js'
 import { Gate, Silence } from './gate.js'
@@ -17,7 +17,7 @@ import { lookAtPaths, type PathsLook } from './look-at-paths.js'
 import { isDisk, type Mount } from './mounts.js'
 import type { ListingTraits } from './names.js'
 import { type Calls, pinNow } from './pin.js'
-import { basePlaceOf, mountsOf, type Place, placeAt } from './place.js'
+import { basePlaceOf, hasLostMounts, mountsOf, type Place, placeAt } from './place.js'
 import { isWithin, realPathWithin } from './real-path.js'
 import { areChangeTimesReal, NEVER, rereadSince } from './reread.js'
 import { ServerClock } from './server-clock.js'
@@ -139,6 +139,7 @@ export class BaseScanner {
     const scan = calls
       ? { ...(await walk(options, calls)), path: root }
       : await walkNow(options, hands as HandsNow)
+    if (hasLostMounts(place, placeAt(root, this.#options.mounts()))) throw makeFault('RI_ERR_UNMOUNTED')
     this.#lastScannedAt = nowMs
     facts.kinds = given.traits?.kinds ?? null
     facts.ignoresCase = await this.#findCase(scan, hands, root)

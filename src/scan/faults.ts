@@ -21,6 +21,7 @@ const SENTENCES: Record<string, string> = {
   EUCLEAN: 'its file system is damaged',
   ENOKEY: 'its key is missing',
   RI_ERR_NO_ANSWER: 'it gives no answer',
+  RI_ERR_UNMOUNTED: 'a mount of it went away while it was scanned',
   RI_ERR_MOVED: 'it was moved while it was scanned'
 }
 

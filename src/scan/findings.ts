@@ -140,8 +140,8 @@ export class Findings {
     const { trust } = this.#options
     this.#see(stat)
     if (!stat.isFile || compare(trust, before.stamp, stat) !== 'same') return false
-    const stamp = stampAfter(trust, before.stamp, stat)
-    this.#inodes[isTelling(stamp.ino) ? 'steady' : 'unsteady']++
+    const stamp = trust.isLearned ? stampAfter(trust, before.stamp, stat) : before.stamp
+    if (trust.isLearned) this.#inodes[isTelling(stamp.ino) ? 'steady' : 'unsteady']++
     if (isSameStamp(stamp, before.stamp)) this.scan.same.push(before)
     else this.scan.read.set(before.rel, { ...before, stamp })
     if (before.warnings.length > 0) this.scan.warnings.push(...before.warnings)

@@ -133,7 +133,8 @@ function kindOf(entry: fs.Dirent | fs.Stats): Kind {
 
 /** Each name once: a listing may tell one twice. A name that is no UTF-8 may be shown as another one is written. */
 export function eachOnce(names: readonly Name[]): readonly Name[] {
-  const once = new Map<string, Name>()
-  for (const name of names) once.set(name.invalid ? `/${name.name}` : name.name, name)
-  return once.size === names.length ? names : [...once.values()]
+  const keys = new Set<string>()
+  for (const { name, invalid } of names) keys.add(invalid ? `/${name}` : name)
+  if (keys.size === names.length) return names
+  return names.filter(({ name, invalid }) => keys.delete(invalid ? `/${name}` : name))
 }

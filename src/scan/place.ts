@@ -38,6 +38,16 @@ export function mountsOf({ mount, below }: Place): (Mount | undefined)[] {
   return [mount, ...below]
 }
 
+/** Whether the folder's mount, or one below it, is not there any more: what was not found meanwhile may be there. */
+export function hasLostMounts(before: Place, now: Place): boolean {
+  const isThere = ({ point, device }: Mount) =>
+    now.below.some((mount) => mount.point === point && mount.device === device)
+  // What is mounted on demand comes up when it is entered.
+  const isOnDemand = before.mount?.type === 'autofs'
+  const isMoved = before.mount?.device !== now.mount?.device && !isOnDemand
+  return isMoved || !before.below.every((mount) => mount.type === 'autofs' || isThere(mount))
+}
+
 /** The same as the builder keeps it. */
 export function basePlaceOf(
   { root, mount, below }: Place,

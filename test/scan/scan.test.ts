@@ -316,6 +316,38 @@ t.test(
   }
 )
 
+t.test('a scan under which a mount went away tells nothing of what is gone', async (t) => {
+  const root = fs.realpathSync(t.testdir({ 'a.md': '# A', far: {} }))
+  const disk = { point: '/', type: 'ext4', device: '8:1', root: '/', source: '' }
+  const far = { point: join(root, 'far'), type: 'fuse.x', device: '0:41', root: '/', source: '' }
+  const own = { point: root, type: 'fuse.x', device: '0:42', root: '/', source: '' }
+  for (const [before, after] of [
+    [[disk, far], [disk]],
+    [[disk, own], [disk]],
+    [
+      [disk, far],
+      [disk, { ...far, device: '0:43' }]
+    ]
+  ] as const) {
+    let isGone = false
+    const mounts = () => (isGone ? [...after] : [...before])
+    const over = {
+      mounts,
+      select: {
+        file: () => true,
+        folder: () => {
+          isGone = true
+          return true
+        }
+      }
+    }
+    const look = await scanner(root, over).scan(new Map(), false)
+    t.match(look, { unavailable: 'a mount of it went away while it was scanned (RI_ERR_UNMOUNTED)' })
+  }
+  const came = { mounts: () => [disk] }
+  t.match(await scanner(root, came).scan(new Map(), false), { scan: { unreadable: [] } })
+})
+
 t.test('a base that gives no answer is left alone until it has answered', async (t) => {
   const gate = new Gate(100)
   const answers: (() => void)[] = []
