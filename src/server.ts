@@ -49,7 +49,7 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
     }
   })
   const connections = new Connections(server.server)
-  connections.tellDropped((message) => server.log.warn(message))
+  connections.tellFull((message) => server.log.warn(message))
   server.server.on('checkExpectation', answerExpectation)
   await server.register(app, { settings, alone: true, builds })
   await server.register(finishAnswers, { connections })

@@ -1,10 +1,11 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import fastify, { type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import app from '../src/app.js'
-import { Service, scratch, settingsFor } from './support.js'
+import { ERROR_HEADERS } from '../src/services/answer-headers.js'
+import { Service, scratch, settingsFor, until } from './support.js'
 
 async function house(t: Test, texts = {}) {
   const folder = scratch(t, { 'a/one.md': '# One' })
@@ -175,37 +176,87 @@ t.test('what is too long is refused in the shape of all errors', async (t) => {
   })
 })
 
-t.test('more connections than it has room for are closed, and the others are answered', async (t) => {
+async function crowded(t: Test, requests: string) {
   const folder = scratch(t, { 'a/one.md': '' })
-  const service = await Service.start([
-    '--base',
-    `a=${folder}/a`,
-    '--manifest',
-    `${folder}/m.json`,
-    '--refresh',
-    '0'
-  ])
+  const args = ['--base', `a=${folder}/a`, '--manifest', `${folder}/m.json`, '--refresh', '0']
+  const service = await Service.start(args)
   t.teardown(() => service.stop('SIGKILL'))
   const port = Number(new URL(service.url).port)
-  const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  const sockets: Socket[] = []
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
   })
-  const isOpen = async (socket: (typeof sockets)[number]) =>
-    await new Promise<boolean>((resolve) => {
-      socket.on('close', () => resolve(false))
-      socket.once('data', () => resolve(true))
-      socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    })
-  const open = (await Promise.all(sockets.map(isOpen))).filter(Boolean)
-  t.equal(open.length, 500)
-  for (const socket of sockets) socket.destroy()
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  t.equal((await fetch(`${service.url}/health`)).status, 200)
-  t.match(service.stderr, /more than 500 connections/)
+  const open = (text: string) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    sockets.push(socket)
+    socket.write(text)
+    return socket
+  }
+  const closed = new Set<number>()
+  for (let i = 0; i < 500; i++) open(requests).on('close', () => closed.add(i))
+  return { service, open, sockets, closed }
+}
+
+const health = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+function answer(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    socket
+      .on('close', () => resolve(text))
+      .on('data', (data: Buffer) => {
+        text += data.toString()
+        if (/\r\n\r\n.*\}$/s.test(text)) resolve(text)
+      })
+  })
+}
+
+t.test('where many connections are idle, the longest idle one is closed for a new one', async (t) => {
+  const { service, open, sockets, closed } = await crowded(t, '')
+  for (const socket of sockets) {
+    socket.write(health)
+    t.match(await answer(socket), 'HTTP/1.1 200')
+  }
+  const fresh = open(health)
+  const text = await answer(fresh)
+  t.match(text, 'HTTP/1.1 200')
+  t.match(text, /keep-alive: timeout=5\r\n/i, 'and many are not kept for long')
+  for (let i = 0; i < 9; i++) t.match(await answer(open(health)), 'HTTP/1.1 200')
+  t.strictSame([...closed], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+  t.equal(await service.stop(), 0)
+})
+
+t.test(
+  'where all connections are busy, this machine is told of its health, and others are refused',
+  async (t) => {
+    // A request whose body does not come.
+    const { service, open, sockets, closed } = await crowded(
+      t,
+      'POST /rebuild HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n'
+    )
+    const ask = (path: string) => answer(open(health.replace('/health', path)))
+    await until(async () => (await ask('/healthy')).startsWith('HTTP/1.1 503'))
+    t.match(await ask('/health'), 'HTTP/1.1 200')
+    t.match(await ask('/ready?'), /\{"ready":(?:true|false)\}$/)
+    const refused = await ask('/reports-index')
+    for (const part of [/^HTTP\/1\.1 503 /, /retry-after: 5\r\n/i, /connection: close\r\n/i, /"RI_ERR_BUSY"/])
+      t.match(refused, part)
+    t.equal(closed.size, 0)
+    t.match(service.stderr, /500 connections are open and busy/)
+    const more = Array.from({ length: 30 }, () => open(health.slice(0, 20)))
+    await Promise.all(more.slice(16).map(answer))
+    t.pass('there is room for 16 of this machine')
+    for (const socket of sockets) socket.destroy()
+    await until(async () => (await ask('/openapi.json')).startsWith('HTTP/1.1 200'))
+  }
+)
+
+t.test('headers that are too large are told of', async (t) => {
+  const { service } = await crowded(t, health)
   const body = await fetch(`${service.url}/health`, { headers: { x: 'y'.repeat(20_000) } })
   t.equal(body.status, 431)
   t.match(await body.json(), { statusCode: 431, code: 'HPE_HEADER_OVERFLOW' })
+  for (const [name, value] of Object.entries(ERROR_HEADERS)) t.equal(body.headers.get(name), value)
 })
 
 t.test('it can stand in an app that has a description, CORS and answers of its own', async (t) => {

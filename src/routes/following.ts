@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
@@ -114,6 +115,8 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     }
     // What is served may be old news: so who comes is told of the manifest as it is.
     await reader.refresh()
+    // A stream that waits behind another answer would only fill up.
+    if (!(await hasTurn(reply.raw))) return reply.hijack()
     followers.checkRoom()
     reply.hijack()
     reply.raw.writeHead(200, headers as Record<string, string>)
@@ -123,5 +126,13 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     }
     followers.add(reply.raw, request.headers['last-event-id'] as string | undefined)
     return reply
+  })
+}
+
+/** Waits until an answer is the first of its connection that is still to be sent; false where the connection closes first. */
+async function hasTurn(answer: ServerResponse): Promise<boolean> {
+  if (answer.socket || answer.destroyed) return !answer.destroyed
+  return await new Promise((resolve) => {
+    answer.once('socket', () => resolve(true)).once('close', () => resolve(false))
   })
 }
