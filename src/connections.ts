@@ -91,7 +91,7 @@ export class Connections {
         isIdle && !this.#reserved.has(socket) && (answered > 0 || idleSince < until)
     )
     const asked = idle.filter(({ answered }) => answered > 0)
-    const [longest] = (asked.length > 0 ? asked : idle).sort((a, b) => a.idleSince - b.idleSince)
+    const [longest] = (asked.length > 0 ? asked : idle).toSorted((a, b) => a.idleSince - b.idleSince)
     longest?.socket.destroy()
     if (longest) this.#pipelines.delete(longest.socket)
     return longest !== undefined

@@ -128,15 +128,10 @@ export class Pipeline {
   }
 }
 
-/** The mark by which Node tells answers that are closed; not in its types. */
-interface Closable extends ServerResponse {
-  _closed?: boolean
-}
-
 /** Closes an answer whose connection has closed, as Node closes one that is being sent: once. */
-export function closeAnswer(answer: Closable): void {
+export function closeAnswer(answer: ServerResponse): void {
   if (answer.closed) return
   answer.destroy()
-  answer._closed = true
+  Object.assign(answer, { _closed: true }) // the mark by which Node knows it
   answer.emit('close')
 }

@@ -134,7 +134,8 @@ t.test('every answer closes exactly once, and its connection with all of them', 
     await until(async () => (await count(server)) === 0)
     await until(() => [...closes.values()].every((times) => times > 0), 5000)
     await sleep(3) // whoever closes it again does so by now
-    if (![...closes.values()].every((times) => times === 1)) t.fail(`${treatments} after ${waitMs} ms`)
+    if (![...closes.values()].every((times) => times === 1))
+      t.fail(`${treatments.join(' ')} after ${waitMs} ms`)
   }
   const began = performance.now()
   await connections.finish()
