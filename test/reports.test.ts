@@ -5,6 +5,8 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { Renderer } from '../src/services/io/renderer.js'
+import { Lanes } from '../src/services/lanes.js'
+import { isNestedBeyond } from '../src/services/nesting.js'
 import { encodeRel, reportLink } from '../src/services/report-link.js'
 import { house, post } from './described.js'
 import { plant, Service, scratch, until } from './support.js'
@@ -364,8 +366,9 @@ t.test('a long report is shown in part', async (t) => {
 
 t.test('a text that would make too large a page, or take too long, costs that page alone', async (t) => {
   const large = `[a]: <http://x/${'A'.repeat(100_000)}>\n\n${'[a] '.repeat(2500)}`
-  const slow = '<b>'.repeat(300_000)
-  const { ask } = await reports(t, { 'a/large.md': large, 'a/slow.md': slow })
+  const slow = `# a\n${'# a-1\n# a\n'.repeat(90_000)}`
+  const deep = `${'> '.repeat(20)}${'<b><i></p>'.repeat(2000)}`
+  const { ask } = await reports(t, { 'a/large.md': large, 'a/slow.md': slow, 'a/deep.md': deep })
   const shown = (name: string) => ask(`/reports/a/${name}.md?view=rendered`)
   const [tooLarge, tooSlow, ...others] = await Promise.all([
     shown('large'),
@@ -379,12 +382,38 @@ t.test('a text that would make too large a page, or take too long, costs that pa
     message: /too large; its text is to be had/
   })
   t.match(tooSlow?.json(), { statusCode: 503, code: 'RI_ERR_NOT_RENDERED' })
+  t.match((await shown('deep')).json(), { code: 'RI_ERR_NOT_RENDERED', message: /nested too deeply/ })
   t.strictSame(
     others.map(({ statusCode }) => statusCode),
     [200, 200]
   )
   t.equal((await shown('slow')).statusCode, 503)
   t.equal((await ask('/reports/a/slow.md')).body, slow)
+})
+
+t.test('elements that are nested too deeply are found, however they are closed', async (t) => {
+  for (const many of ['<b>', '<div><b>', '<DIV\n a="">', '<b></i>', '<zz>', '<p><b>'])
+    t.ok(isNestedBeyond(1000, many.repeat(1001)), many)
+  for (const many of ['<b></b>', '<li>', '<br>', '<p>', '<div><b></div>', '<tr><td>', 'a < b'])
+    t.notOk(isNestedBeyond(1000, many.repeat(5000)), many)
+})
+
+t.test('what is slow waits for all that is quick', async (t) => {
+  const lanes = new Lanes()
+  const done: string[] = []
+  const work = (name: string) => async () => {
+    await new Promise(setImmediate)
+    done.push(name)
+    if (name === 'fails') throw new Error(name)
+  }
+  await Promise.allSettled([
+    lanes.run(false, work('first')),
+    lanes.run(true, work('slow')),
+    lanes.run(false, work('fails')),
+    lanes.run(true, work('slow, too')),
+    lanes.run(false, work('last'))
+  ])
+  t.strictSame(done, ['first', 'fails', 'last', 'slow', 'slow, too'])
 })
 
 t.test('pages that nobody waits for are not made', async (t) => {

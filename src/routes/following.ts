@@ -76,13 +76,24 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     maxSize: MOST_KEPT,
     sizeCalculation: ({ body }) => body.length
   })
+  /** The last answer that is too large to be kept with others. */
+  let large: { key: string; answer: Answer } | undefined
+  const making = new Map<string, Promise<Answer>>()
   const { config } = reading
 
   const make = async (since: string): Promise<Answer> => {
     const changes = await history.changesSince(digestIn(since))
     if (!changes) throw new TagGone(since)
     const answer = new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
-    kept.set(`${changes.from} ${changes.to}`, answer)
+    const key = `${changes.from} ${changes.to}`
+    if (answer.body.length > MOST_KEPT) large = { key, answer }
+    else kept.set(key, answer)
+    return answer
+  }
+  /** The answer is made once for all who ask for it meanwhile. */
+  const shared = (key: string, since: string): Promise<Answer> => {
+    const answer = making.get(key) ?? make(since).finally(() => making.delete(key))
+    making.set(key, answer)
     return answer
   }
   const changesSince = async (
@@ -91,8 +102,9 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   ): Promise<FastifyReply> => {
     await reader.current()
     const { since } = request.query
-    const known = kept.get(`${digestIn(since)} ${await history.latest()}`)
-    const answer = known ?? (await make(since))
+    const key = `${digestIn(since)} ${await history.latest()}`
+    const known = kept.get(key) ?? (large?.key === key ? large.answer : undefined)
+    const answer = known ?? (await shared(key, since))
     return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
   }
   const changes = { schema: changesSchema, config, exposeHeadRoute: false }

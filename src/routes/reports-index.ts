@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ListingQuery } from '../schemas/listing.js'
 import type { Served } from '../services/reader.js'
 import { answered, json, listed, problem, reading, retryAfter } from './answers.js'
+import { askerOf } from './asker.js'
 import { sendAnswer } from './send.js'
 import '../services/decorators.js'
 
@@ -60,7 +61,7 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
     reply: FastifyReply
   ): Promise<FastifyReply> => {
     const served = await reader.current()
-    const part = await pages.part(served.snapshot, request.query)
+    const part = await pages.part(served.snapshot, request.query, askerOf(request, reply))
     return await sendAnswer(request, reply, part, headersOf(served))
   }
   const { config } = reading
