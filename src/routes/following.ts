@@ -1,4 +1,3 @@
-import type { ServerResponse } from 'node:http'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { LRUCache } from 'lru-cache'
@@ -27,6 +26,7 @@ const changesSchema = {
     400: problem('`since` is missing, or an unknown parameter is given'),
     406: problem('Accept-Encoding refuses all that there is'),
     410: problem('The listing is not known (any more): read the whole listing again'),
+    412: problem('It is in another state than the one that If-Match or If-Unmodified-Since asks for'),
     503: problem('There is no listing yet', retryAfter),
     ...reading.problems
   }
@@ -142,7 +142,7 @@ export default async function following(fastify: FastifyInstance): Promise<void>
 }
 
 /** Waits until an answer is the first of its connection that is still to be sent; false where the connection closes first. */
-async function hasTurn(answer: ServerResponse): Promise<boolean> {
+async function hasTurn(answer: FastifyReply['raw']): Promise<boolean> {
   if (answer.socket || answer.destroyed) return !answer.destroyed
   return await new Promise((resolve) => {
     answer.once('socket', () => resolve(true)).once('close', () => resolve(false))

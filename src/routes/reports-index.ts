@@ -30,6 +30,7 @@ const schema = {
     400: problem('An unknown parameter, one with a bad value, or one that is given twice'),
     406: problem('Accept-Encoding refuses all that there is'),
     410: problem('Reports have moved past the place where the page before ended: begin again'),
+    412: problem('It is in another state than the one that If-Match or If-Unmodified-Since asks for'),
     503: problem('There is no listing yet', retryAfter),
     ...reading.problems
   }

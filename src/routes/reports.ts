@@ -169,9 +169,7 @@ function headersOf({ etag, mtimeMs }: Validators, isPage: boolean, nowMs: number
     'cache-control': 'no-cache',
     'accept-ranges': isPage ? 'none' : 'bytes',
     'content-security-policy': isPage ? PAGE_POLICY : REPORT_POLICY,
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-resource-policy': 'same-origin'
+    'referrer-policy': 'no-referrer'
   }
 }
 
