@@ -35,6 +35,8 @@ const LOOK_MS = 1000
 const FINISH_MS = 8500
 /** Requests that come while it stops may be refused for so long, in milliseconds; later ones are not looked at. */
 const LAST_REQUESTS_MS = 500
+/** The event loop has at least so many turns before connections are closed: it may have been busy. */
+const MIN_TURNS = 3
 /** Refused connections are told of so often, in milliseconds. */
 const TELL_MS = 60_000
 
@@ -166,8 +168,12 @@ export class Connections {
     const elapsed = () => performance.now() - began
     // What was sent before the stop may not have been read yet.
     const isAsked = () => [...this.#pipelines.values()].some(({ isIdle }) => !isIdle)
-    do await sleep(20)
-    while (isBusy() ? elapsed() < FINISH_MS : isAsked() && elapsed() < LAST_REQUESTS_MS)
+    for (
+      let turns = 0;
+      isBusy() ? elapsed() < FINISH_MS : turns < MIN_TURNS || (isAsked() && elapsed() < LAST_REQUESTS_MS);
+      turns++
+    )
+      await sleep(20)
     setImmediate(() => this.#server.closeAllConnections())
   }
 }

@@ -252,6 +252,34 @@ t.test(
   }
 )
 
+t.test(
+  'a report whose time is to come is not read whole for each answer, and told anew when it changes',
+  async (t) => {
+    const { ask, folder } = await reports(t)
+    const toCome = new Date(Date.now() + 86_400_000)
+    const path = join(folder, 'b/notes.txt')
+    const write = (text: string) => {
+      fs.writeFileSync(path, text)
+      fs.utimesSync(path, toCome, toCome)
+    }
+    const etag = async () => String((await ask('/reports/b/notes.txt')).headers.etag)
+    const tags = new Set<string>()
+    for (const text of ['aaaa', 'bbbb', 'cccc']) {
+      write(text)
+      tags.add(await etag())
+    }
+    t.equal(tags.size, 3, 'while it is new its tag is that of its bytes')
+    const last = await etag()
+    // The time of its last change lies 2 s back then; that of its bytes stays its tag.
+    await new Promise((resolve) => setTimeout(resolve, 2200))
+    t.equal(await etag(), last)
+    const range = { range: 'bytes=0-1', 'if-range': last }
+    t.equal((await ask({ url: '/reports/b/notes.txt', headers: range })).statusCode, 206)
+    write('dddd')
+    t.not(await etag(), last)
+  }
+)
+
 t.test('a tag that was given while a report was new stays good', async (t) => {
   const { ask } = await reports(t)
   const { etag } = (await ask('/reports/b/notes.txt')).headers as { etag: string }

@@ -96,7 +96,9 @@ export class Rebuilds {
     const allRequests = requests + this.#checking.requests
     const allPaths = (job?.paths.length ?? 0) + this.#checking.paths
     if (allRequests >= MOST_WAITING) throw new Busy(`${allRequests} requests for the next build`)
-    if (paths + allPaths > MOST_PATHS) throw new Busy(`${allPaths} paths`)
+    // There is always room for who names a few.
+    const mostPaths = paths > FEW_PATHS ? MOST_PATHS : MOST_PATHS + MOST_WAITING * FEW_PATHS
+    if (paths + allPaths > mostPaths) throw new Busy(`${allPaths} paths`)
   }
 
   async #findEscape(paths: ReportPath[], asker: Asker): Promise<ReportPath | undefined> {
