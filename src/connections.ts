@@ -34,8 +34,8 @@ const LOOK_MS = 1000
 /** Answers under way when the service stops may take so long, in milliseconds. */
 const FINISH_MS = 8500
 /** Requests that come while it stops may be refused for so long, in milliseconds; later ones are not looked at. */
-const LAST_REQUESTS_MS = 500
-/** The event loop has at least so many turns before connections are closed: it may have been busy. */
+const LAST_REQUESTS_MS = 1000
+/** Connections are closed after so many turns in which nothing new came: the event loop may have been busy. */
 const MIN_TURNS = 3
 /** Refused connections are told of so often, in milliseconds. */
 const TELL_MS = 60_000
@@ -49,6 +49,7 @@ export class Connections {
   readonly #turns = new Turns<Pipeline>()
   #tellFull = () => {}
   #queued = 0
+  #admitted = 0
 
   /** @param server has its handler already, which is called for each request when it is that one's turn */
   constructor(server: Server) {
@@ -77,6 +78,7 @@ export class Connections {
       this.#reserved.add(socket)
     }
     this.#pipelines.set(socket, new Pipeline(socket, ports))
+    this.#admitted++
     this.#setKeepAlive()
     socket.on('close', () => {
       this.#pipelines.delete(socket)
@@ -166,14 +168,14 @@ export class Connections {
       pipelines.some(({ socket }) => !socket.destroyed && socket.writableLength > 0)
     const began = performance.now()
     const elapsed = () => performance.now() - began
-    // What was sent before the stop may not have been read yet.
+    // What was sent before the stop may not have been read yet, nor its connection accepted.
     const isAsked = () => [...this.#pipelines.values()].some(({ isIdle }) => !isIdle)
-    for (
-      let turns = 0;
-      isBusy() ? elapsed() < FINISH_MS : turns < MIN_TURNS || (isAsked() && elapsed() < LAST_REQUESTS_MS);
-      turns++
-    )
+    let [quietTurns, admitted] = [0, this.#admitted]
+    while (isBusy() ? elapsed() < FINISH_MS : quietTurns < MIN_TURNS && elapsed() < LAST_REQUESTS_MS) {
       await sleep(20)
+      quietTurns = isAsked() || admitted !== this.#admitted ? 0 : quietTurns + 1
+      admitted = this.#admitted
+    }
     setImmediate(() => this.#server.closeAllConnections())
   }
 }
