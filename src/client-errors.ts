@@ -1,7 +1,10 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyReply, FastifyRequest } from 'fastify'
+import type { ErrorAnswer } from './schemas/error.js'
+import { ERROR_HEADERS, RETRY_AFTER } from './services/answer-headers.js'
 import { errorAnswer } from './services/error-answer.js'
+import { Busy } from './services/errors.js'
 
 /*
  * What is refused before any of our routes is asked, in the shape of all errors.
@@ -17,6 +20,9 @@ export function answerClientError({ code }: ConnectionError, socket: Socket): vo
   if (socket.writable && !socket.destroyed) {
     socket.write(
       `HTTP/1.1 ${answer.statusCode} ${answer.error}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+        Object.entries(ERROR_HEADERS)
+          .map(([name, value]) => `${name}: ${value}\r\n`)
+          .join('') +
         `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
     )
   }
@@ -35,7 +41,6 @@ export function answerBadUrl(
       ? { statusCode: 404, code: 'RI_ERR_NOT_FOUND', message: 'the listing holds no such report' }
       : { statusCode, code, message: 'the URL is not one of this service' }
   )
-  reply.raw.statusCode = answer.statusCode
   endWith(reply.raw, answer)
 }
 
@@ -46,15 +51,22 @@ function isReport(url: string | undefined): boolean {
 
 /** `Expect` with anything but `100-continue`. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  response.statusCode = 417
   endWith(
     response,
     errorAnswer({ statusCode: 417, code: 'RI_ERR_EXPECTATION', message: 'what is expected can not be met' })
   )
 }
 
-function endWith(response: ServerResponse, answer: object): void {
+/** Too many connections are open, all of them busy. */
+export function answerFull(response: ServerResponse): void {
+  response.setHeader('retry-after', RETRY_AFTER)
+  endWith(response, errorAnswer(new Busy('all connections are busy')))
+}
+
+function endWith(response: ServerResponse, answer: ErrorAnswer): void {
   const body = JSON.stringify(answer)
+  response.statusCode = answer.statusCode
+  for (const [name, value] of Object.entries(ERROR_HEADERS)) response.setHeader(name, value)
   response.setHeader('content-type', 'application/json; charset=utf-8')
   response.setHeader('content-length', Buffer.byteLength(body))
   response.end(body)

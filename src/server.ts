@@ -4,7 +4,8 @@ import fastify, {
   type FastifyBaseLogger,
   type FastifyReply,
   type FastifyRequest,
-  LogController
+  LogController,
+  type RawRequestDefaultExpression
 } from 'fastify'
 import app from './app.js'
 import { answerBadUrl, answerClientError, answerExpectation } from './client-errors.js'
@@ -39,6 +40,7 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
     childLoggerFactory: (logger, bindings, options) =>
       ['debug', 'trace'].includes(settings.logLevel) ? logger.child(bindings, options) : logger,
     clientErrorHandler: answerClientError,
+    rewriteUrl: pathOf,
     frameworkErrors: answerBadUrl,
     requestTimeout: REQUEST_MS,
     http: {
@@ -49,7 +51,7 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
     }
   })
   const connections = new Connections(server.server)
-  connections.tellDropped((message) => server.log.warn(message))
+  connections.tellFull((message) => server.log.warn(message))
   server.server.on('checkExpectation', answerExpectation)
   await server.register(app, { settings, alone: true, builds })
   await server.register(finishAnswers, { connections })
@@ -61,6 +63,15 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
   const { port } = server.server.address() as AddressInfo
   const host = settings.host.includes(':') ? `[${settings.host}]` : settings.host
   return { url: `http://${host}:${port}`, log: server.log, close: () => server.close() }
+}
+
+/** The path of a target that names a host, too; that name counts instead of the one in `Host` (RFC 9112, 3.2.2). */
+function pathOf(request: RawRequestDefaultExpression): string {
+  const { url = '', headers } = request
+  const [, name, path] = /^https?:\/\/([^/?#]*)(.*)$/i.exec(url) ?? []
+  if (name === undefined || path === undefined) return url
+  headers.host = name
+  return path.startsWith('/') ? path : `/${path}`
 }
 
 /** One address of a name: for a second one Fastify would make a second server, without what is watched here. */

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { isLocal, readMounts } from './scan/mounts.js'
 import { realPathWithin } from './scan/real-path.js'
 import { CALLS_AT_ONCE } from './scan/report-files.js'
@@ -131,7 +132,7 @@ export function furnish(settings: Settings, builds: boolean) {
   const now = () => Date.now()
   return {
     house: { settings, version, startedAt: now(), now, readPage },
-    guard: { settings },
+    guard: { settings, machine: hostname() },
     openapi: { version },
     reader: { view: viewOf(settings), lookMs: LOOK_MS },
     builder: {

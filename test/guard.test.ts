@@ -1,10 +1,11 @@
-import { connect } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import cors from '@fastify/cors'
 import swagger from '@fastify/swagger'
 import fastify, { type InjectOptions } from 'fastify'
 import t, { type Test } from 'tap'
 import app from '../src/app.js'
-import { Service, scratch, settingsFor } from './support.js'
+import { ERROR_HEADERS, SAFE_HEADERS } from '../src/services/answer-headers.js'
+import { Service, scratch, settingsFor, until } from './support.js'
 
 async function house(t: Test, texts = {}) {
   const folder = scratch(t, { 'a/one.md': '# One' })
@@ -97,6 +98,125 @@ t.test('a page that reaches it by another name is refused, whatever it asks', as
     t.equal((await ask('/reports-index', { host })).statusCode, 200, host)
 })
 
+t.test('a page of another site reads nothing, unless it is listed or a link is followed', async (t) => {
+  const { ask } = await house(t, { corsOrigins: 'https://dash.example', serveReports: 'true' })
+  const paths = [
+    '/',
+    '/reports/a/one.md',
+    '/reports-index?q=one',
+    '/reports-index/changes?since=x',
+    '/rebuild',
+    '/rebuild/x',
+    '/health',
+    '/ready',
+    '/metrics',
+    '/openapi.json',
+    '/nowhere'
+  ]
+  for (const url of paths) {
+    for (const site of ['cross-site', 'same-site']) {
+      const headers = { 'sec-fetch-site': site, 'sec-fetch-mode': 'no-cors', 'sec-fetch-dest': 'image' }
+      const refused = await ask(url, headers)
+      t.match(refused.json(), { statusCode: 403, code: 'RI_ERR_CROSS_SITE' }, url)
+      const frame = { ...headers, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'iframe' }
+      t.equal((await ask(url, frame)).statusCode, 403, 'no frame')
+      const link = { ...frame, 'sec-fetch-dest': 'document' }
+      t.not((await ask(url, link)).statusCode, 403, 'a link')
+      const listed = { ...headers, 'sec-fetch-mode': 'cors', origin: 'https://dash.example' }
+      t.not((await ask(url, listed)).statusCode, 403, 'a listed origin')
+      t.equal((await ask(url, { ...listed, origin: 'https://evil.example' })).statusCode, 403)
+    }
+    for (const site of ['same-origin', 'none'])
+      t.not((await ask(url, { 'sec-fetch-site': site })).statusCode, 403, `${url} ${site}`)
+  }
+})
+
+t.test('every answer says that no other site embeds it and no browser guesses its type', async (t) => {
+  const { ask } = await house(t, { serveReports: 'true' })
+  const { etag } = (await ask('/reports-index')).headers
+  const cases: Parameters<typeof ask>[] = [
+    ['/'],
+    ['/reports/a/one.md'],
+    ['/reports/a/one.md?view=rendered'],
+    ['/reports/a/none.md'],
+    ['/reports-index'],
+    ['/reports-index', { 'if-none-match': String(etag) }],
+    ['/reports-index', {}, 'HEAD'],
+    ['/reports-index/events', {}, 'HEAD'],
+    ['/reports-index?x=1'],
+    ['/rebuild', {}, 'POST'],
+    ['/rebuild'],
+    ['/health'],
+    ['/metrics'],
+    ['/openapi.json'],
+    ['/nowhere'],
+    ['/health', { host: 'evil.example' }],
+    ['/health', {}, 'PUT']
+  ]
+  for (const [url, headers, method] of cases) {
+    const answer = await ask(url, headers, method)
+    for (const [name, value] of Object.entries(SAFE_HEADERS)) t.equal(answer.headers[name], value, url)
+    t.ok(answer.headers['cache-control'], `${url} says whether it is kept`)
+    if (answer.statusCode >= 400) t.equal(answer.headers['cache-control'], 'no-store', url)
+  }
+})
+
+t.test('a path that is known by other methods says by which', async (t) => {
+  const { ask } = await house(t, {})
+  const cases: [string, string][] = [
+    ['/', 'GET, HEAD, OPTIONS'],
+    ['/reports-index?q=x', 'GET, HEAD, OPTIONS'],
+    ['/reports-index/events', 'GET, HEAD, OPTIONS'],
+    ['/reports/a/b/one.md', 'GET, HEAD, OPTIONS'],
+    ['/rebuild', 'GET, HEAD, OPTIONS, POST'],
+    ['/rebuild/some-id', 'GET, HEAD, OPTIONS'],
+    ['/health', 'GET, HEAD, OPTIONS']
+  ]
+  for (const [url, allow] of cases) {
+    for (const method of [
+      'PUT',
+      'DELETE',
+      'PATCH',
+      'QUERY',
+      'PROPFIND',
+      'TRACE'
+    ] as InjectOptions['method'][]) {
+      const answer = await ask(url, {}, method)
+      t.match(answer.json(), { statusCode: 405, code: 'RI_ERR_METHOD_NOT_ALLOWED' }, `${method} ${url}`)
+      t.equal(answer.headers.allow, allow)
+    }
+    const options = await ask(url, {}, 'OPTIONS')
+    t.equal(options.statusCode, 204)
+    t.equal(options.headers.allow, allow)
+  }
+  for (const url of ['/nowhere', '/healthy', '/rebuild/a/b', '/reports'])
+    for (const method of ['GET', 'PUT', 'OPTIONS', 'QUERY'] as InjectOptions['method'][])
+      t.equal((await ask(url, {}, method)).statusCode, 404, `${method} ${url}`)
+})
+
+t.test('the listing is sent in the state that is asked for, or not at all', async (t) => {
+  const { ask } = await house(t, {})
+  const { etag, 'last-modified': modified } = (await ask('/reports-index')).headers as Record<string, string>
+  for (const headers of [
+    { 'if-match': etag as string },
+    { 'if-match': '*' },
+    { 'if-unmodified-since': modified as string }
+  ])
+    t.equal((await ask('/reports-index', headers)).statusCode, 200, JSON.stringify(headers))
+  for (const headers of [
+    { 'if-match': '"other"' },
+    { 'if-match': `W/${etag}` },
+    { 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }
+  ])
+    t.match((await ask('/reports-index', headers)).json(), { statusCode: 412 }, JSON.stringify(headers))
+})
+
+t.test('a query that is no text shows a person the page, and a program what is wrong', async (t) => {
+  const { ask } = await house(t, {})
+  t.match((await ask('/?q=%ff')).headers['content-type'], 'text/html')
+  t.match((await ask('/reports-index?q=%ff')).json(), { statusCode: 400, code: 'RI_ERR_BAD_ENCODING' })
+})
+
 t.test('a page of another origin can not rebuild', async (t) => {
   const { ask } = await house(t)
   for (const origin of ['https://evil.example', 'null', 'http://localhost:8080']) {
@@ -111,7 +231,9 @@ t.test('a page of another origin can not rebuild', async (t) => {
   t.equal(read.headers['access-control-allow-origin'], undefined)
   t.equal(read.headers.vary, 'Accept-Encoding')
   const preflight = { origin: 'https://evil.example', 'access-control-request-method': 'POST' }
-  t.equal((await ask('/rebuild', preflight, 'OPTIONS')).statusCode, 404)
+  const told = await ask('/rebuild', preflight, 'OPTIONS')
+  t.equal(told.headers['access-control-allow-origin'], undefined, 'which a browser takes for a no')
+  t.equal(told.headers['access-control-allow-methods'], undefined)
 })
 
 t.test('a listed origin may read and rebuild, with tokens too', async (t) => {
@@ -175,37 +297,91 @@ t.test('what is too long is refused in the shape of all errors', async (t) => {
   })
 })
 
-t.test('more connections than it has room for are closed, and the others are answered', async (t) => {
+async function crowded(t: Test, requests: string) {
   const folder = scratch(t, { 'a/one.md': '' })
-  const service = await Service.start([
-    '--base',
-    `a=${folder}/a`,
-    '--manifest',
-    `${folder}/m.json`,
-    '--refresh',
-    '0'
-  ])
+  const args = ['--base', `a=${folder}/a`, '--manifest', `${folder}/m.json`, '--refresh', '0']
+  const service = await Service.start(args)
   t.teardown(() => service.stop('SIGKILL'))
   const port = Number(new URL(service.url).port)
-  const sockets = Array.from({ length: 600 }, () => connect(port, '127.0.0.1').on('error', () => {}))
+  const sockets: Socket[] = []
   t.teardown(() => {
     for (const socket of sockets) socket.destroy()
   })
-  const isOpen = async (socket: (typeof sockets)[number]) =>
-    await new Promise<boolean>((resolve) => {
-      socket.on('close', () => resolve(false))
-      socket.once('data', () => resolve(true))
-      socket.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n')
-    })
-  const open = (await Promise.all(sockets.map(isOpen))).filter(Boolean)
-  t.equal(open.length, 500)
-  for (const socket of sockets) socket.destroy()
-  await new Promise((resolve) => setTimeout(resolve, 100))
-  t.equal((await fetch(`${service.url}/health`)).status, 200)
-  t.match(service.stderr, /more than 500 connections/)
+  const open = (text: string) => {
+    const socket = connect(port, '127.0.0.1').on('error', () => {})
+    sockets.push(socket)
+    socket.write(text)
+    return socket
+  }
+  const closed = new Set<number>()
+  for (let i = 0; i < 500; i++) open(requests).on('close', () => closed.add(i))
+  return { service, open, sockets, closed }
+}
+
+const health = 'GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n'
+
+function answer(socket: Socket): Promise<string> {
+  return new Promise((resolve) => {
+    let text = ''
+    socket
+      .on('close', () => resolve(text))
+      .on('data', (data: Buffer) => {
+        text += data.toString()
+        if (/\r\n\r\n.*\}$/s.test(text)) resolve(text)
+      })
+  })
+}
+
+t.test('where many connections are idle, the longest idle one is closed for a new one', async (t) => {
+  const { service, open, sockets, closed } = await crowded(t, '')
+  for (const socket of sockets) {
+    socket.write(health)
+    t.match(await answer(socket), 'HTTP/1.1 200')
+  }
+  const fresh = open(health)
+  const text = await answer(fresh)
+  t.match(text, 'HTTP/1.1 200')
+  t.match(text, /keep-alive: timeout=5\r\n/i, 'and many are not kept for long')
+  for (let i = 0; i < 9; i++) t.match(await answer(open(health)), 'HTTP/1.1 200')
+  await until(() => closed.size === 10)
+  t.strictSame(
+    [...closed].toSorted((a, b) => a - b),
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]
+  )
+  t.equal(await service.stop(), 0)
+})
+
+t.test(
+  'where all connections are busy, this machine is told of its health, and others are refused',
+  async (t) => {
+    // A request whose body does not come.
+    const { service, open, sockets, closed } = await crowded(
+      t,
+      'POST /rebuild HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n'
+    )
+    const ask = (path: string) => answer(open(health.replace('/health', path)))
+    await until(async () => (await ask('/healthy')).startsWith('HTTP/1.1 503'))
+    t.match(await ask('/health'), 'HTTP/1.1 200')
+    t.match(await ask('/ready?'), /\{"ready":(?:true|false)\}$/)
+    const refused = await ask('/reports-index')
+    for (const part of [/^HTTP\/1\.1 503 /, /retry-after: 5\r\n/i, /connection: close\r\n/i, /"RI_ERR_BUSY"/])
+      t.match(refused, part)
+    t.equal(closed.size, 0)
+    t.match(service.stderr, /500 connections are open and busy/)
+    const more = Array.from({ length: 30 }, () => open(health.slice(0, 20)))
+    await Promise.all(more.slice(16).map(answer))
+    t.pass('there is room for 16 of this machine')
+    for (const socket of sockets) socket.destroy()
+    await until(async () => (await ask('/openapi.json')).startsWith('HTTP/1.1 200'))
+  }
+)
+
+t.test('headers that are too large are told of', async (t) => {
+  const { service } = await crowded(t, health)
   const body = await fetch(`${service.url}/health`, { headers: { x: 'y'.repeat(20_000) } })
   t.equal(body.status, 431)
   t.match(await body.json(), { statusCode: 431, code: 'HPE_HEADER_OVERFLOW' })
+  for (const [name, value] of Object.entries(ERROR_HEADERS)) t.equal(body.headers.get(name), value)
 })
 
 t.test('it can stand in an app that has a description, CORS and answers of its own', async (t) => {

@@ -58,8 +58,10 @@ const MAY_IMPORT: Record<string, string[]> = {
   app: ['plugins', 'routes', 'services', 'surroundings', 'wiring'],
   'probe-main': ['server', 'services', 'services/io'],
   log: [],
-  connections: [],
-  'client-errors': ['services'],
+  turns: [],
+  pipeline: [],
+  connections: ['client-errors', 'pipeline', 'services', 'turns'],
+  'client-errors': ['schemas', 'services'],
   server: ['app', 'client-errors', 'connections', 'log', 'services'],
   commands: ['client', 'schemas', 'services', 'services/io', 'server', 'surroundings', 'wiring'],
   main: ['commands', 'services', 'surroundings'],
@@ -96,7 +98,7 @@ t.test('the client and the page carry along nothing that a browser lacks', async
 
 t.test('no plugin and no route imports another', async (t) => {
   for (const source of sources.filter(({ path }) => /^(plugins|routes)\//.test(path))) {
-    const siblings = source.imports.filter((name) => /^\.\/(?!(?:answers|send)\.js)/.test(name))
+    const siblings = source.imports.filter((name) => /^\.\/(?!(?:answers|asker|send)\.js)/.test(name))
     t.strictSame(siblings, [], source.path)
   }
 })
@@ -112,7 +114,7 @@ t.test('files, clock and process are touched only where they may be', async (t) 
     [
       'sockets and child processes',
       /from 'node:(?:net|child_process|http)'/,
-      ['services/io', 'services', 'server', 'connections', 'client-errors']
+      ['services/io', 'services', 'server', 'connections', 'pipeline', 'client-errors']
     ],
     ['the clock', /Date\.now\(\)|new Date\(\)/, ['wiring', 'builder-house', 'opener-main', 'page', 'scan']],
     ['the process', /\bprocess\.(?!platform|chdir|cwd)/, [...TOP, 'services/io']],

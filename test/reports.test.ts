@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { Renderer } from '../src/services/io/renderer.js'
+import { Lanes } from '../src/services/lanes.js'
+import { isNestedBeyond } from '../src/services/nesting.js'
 import { encodeRel, reportLink } from '../src/services/report-link.js'
 import { house, post } from './described.js'
 import { plant, Service, scratch, until } from './support.js'
@@ -251,6 +253,34 @@ t.test(
   }
 )
 
+t.test(
+  'a report whose time is to come is not read whole for each answer, and told anew when it changes',
+  async (t) => {
+    const { ask, folder } = await reports(t)
+    const toCome = new Date(Date.now() + 86_400_000)
+    const path = join(folder, 'b/notes.txt')
+    const write = (text: string) => {
+      fs.writeFileSync(path, text)
+      fs.utimesSync(path, toCome, toCome)
+    }
+    const etag = async () => String((await ask('/reports/b/notes.txt')).headers.etag)
+    const tags = new Set<string>()
+    for (const text of ['aaaa', 'bbbb', 'cccc']) {
+      write(text)
+      tags.add(await etag())
+    }
+    t.equal(tags.size, 3, 'while it is new its tag is that of its bytes')
+    const last = await etag()
+    // The time of its last change lies 2 s back then; that of its bytes stays its tag.
+    await new Promise((resolve) => setTimeout(resolve, 2200))
+    t.equal(await etag(), last)
+    const range = { range: 'bytes=0-1', 'if-range': last }
+    t.equal((await ask({ url: '/reports/b/notes.txt', headers: range })).statusCode, 206)
+    write('dddd')
+    t.not(await etag(), last)
+  }
+)
+
 t.test('a tag that was given while a report was new stays good', async (t) => {
   const { ask } = await reports(t)
   const { etag } = (await ask('/reports/b/notes.txt')).headers as { etag: string }
@@ -365,8 +395,9 @@ t.test('a long report is shown in part', async (t) => {
 
 t.test('a text that would make too large a page, or take too long, costs that page alone', async (t) => {
   const large = `[a]: <http://x/${'A'.repeat(100_000)}>\n\n${'[a] '.repeat(2500)}`
-  const slow = '<b>'.repeat(300_000)
-  const { ask } = await reports(t, { 'a/large.md': large, 'a/slow.md': slow })
+  const slow = `# a\n${'# a-1\n# a\n'.repeat(90_000)}`
+  const deep = `${'> '.repeat(20)}${'<b><i></p>'.repeat(2000)}`
+  const { ask } = await reports(t, { 'a/large.md': large, 'a/slow.md': slow, 'a/deep.md': deep })
   const shown = (name: string) => ask(`/reports/a/${name}.md?view=rendered`)
   const [tooLarge, tooSlow, ...others] = await Promise.all([
     shown('large'),
@@ -380,12 +411,38 @@ t.test('a text that would make too large a page, or take too long, costs that pa
     message: /too large; its text is to be had/
   })
   t.match(tooSlow?.json(), { statusCode: 503, code: 'RI_ERR_NOT_RENDERED' })
+  t.match((await shown('deep')).json(), { code: 'RI_ERR_NOT_RENDERED', message: /nested too deeply/ })
   t.strictSame(
     others.map(({ statusCode }) => statusCode),
     [200, 200]
   )
   t.equal((await shown('slow')).statusCode, 503)
   t.equal((await ask('/reports/a/slow.md')).body, slow)
+})
+
+t.test('elements that are nested too deeply are found, however they are closed', async (t) => {
+  for (const many of ['<b>', '<div><b>', '<DIV\n a="">', '<b></i>', '<zz>', '<p><b>'])
+    t.ok(isNestedBeyond(1000, many.repeat(1001)), many)
+  for (const many of ['<b></b>', '<li>', '<br>', '<p>', '<div><b></div>', '<tr><td>', 'a < b'])
+    t.notOk(isNestedBeyond(1000, many.repeat(5000)), many)
+})
+
+t.test('what is slow waits for all that is quick', async (t) => {
+  const lanes = new Lanes()
+  const done: string[] = []
+  const work = (name: string) => async () => {
+    await new Promise(setImmediate)
+    done.push(name)
+    if (name === 'fails') throw new Error(name)
+  }
+  await Promise.allSettled([
+    lanes.run(false, work('first')),
+    lanes.run(true, work('slow')),
+    lanes.run(false, work('fails')),
+    lanes.run(true, work('slow, too')),
+    lanes.run(false, work('last'))
+  ])
+  t.strictSame(done, ['first', 'fails', 'last', 'slow', 'slow, too'])
 })
 
 t.test('pages that nobody waits for are not made', async (t) => {

@@ -1,10 +1,13 @@
 import { serve } from '../server.js'
 import type { Settings } from '../services/settings.js'
 import { unknownVariables } from '../surroundings.js'
+import { endAfter } from './last-resort.js'
 import { onStop } from './signals.js'
 
 /** After so long the process ends, whatever still hangs, in milliseconds. */
 const STOP_MS = 9300
+/** After so long it ends even if the event loop has no turn left for that. */
+const LAST_RESORT_MS = 9500
 
 /** Runs the service until a signal ends it. */
 export async function serveCommand(settings: Settings): Promise<undefined> {
@@ -27,6 +30,7 @@ function stopOnSignals(close: () => Promise<void>): void {
     if (stopping) return
     stopping = true
     setTimeout(end, STOP_MS).unref()
+    endAfter(LAST_RESORT_MS)
     close().then(end, end)
   }
   onStop(stop)

@@ -1,6 +1,7 @@
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ErrorAnswer } from '../schemas/error.js'
+import { ERROR_HEADERS, RETRY_AFTER } from '../services/answer-headers.js'
 import { errorAnswer } from '../services/error-answer.js'
 import { NotFound } from '../services/errors.js'
 
@@ -8,9 +9,6 @@ export interface ErrorsPluginOptions {
   /** Whether what is not found here is to be answered here; a host without a prefix for us answers it itself. */
   notFound: boolean
 }
-
-/** Seconds after which a refused request is worth another try. */
-const RETRY_AFTER = '5'
 
 /** One shape for all errors; what was not meant for the caller is logged and not told. */
 export default fp<ErrorsPluginOptions>(
@@ -32,6 +30,8 @@ async function answerError(
   const answer = errorAnswer(error)
   const { statusCode } = answer
   if (statusCode === 500) request.log.error({ err: error }, 'a request failed')
+  // A report that is asked for too early is not missing for ever.
+  reply.headers(ERROR_HEADERS)
   if (statusCode === 503) reply.header('retry-after', RETRY_AFTER)
   if (statusCode === 401) reply.header('www-authenticate', 'Bearer realm="reports-index"')
   reply.status(statusCode)

@@ -97,11 +97,13 @@ interface Description {
 /** Answers that any route may give, described once. */
 const SHARED_ANSWERS: Record<string, string> = {
   403: 'Refused',
+  405: 'MethodNotAllowed',
   408: 'TooSlow',
   414: 'UrlTooLong',
   417: 'ExpectationFailed',
   431: 'HeadersTooLarge',
-  500: 'InternalError'
+  500: 'InternalError',
+  501: 'UnknownTransferCoding'
 }
 
 function tidy(description: Description): void {

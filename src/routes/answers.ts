@@ -51,10 +51,14 @@ export const listed = {
 /** What any route may be refused with. */
 const atTheDoor = {
   403: problem('The name in Host is none of this service, or the page that asks may not'),
+  405: problem('The path is known, by other methods', {
+    Allow: Type.String({ examples: ['GET, HEAD, OPTIONS'] })
+  }),
   408: problem('The request did not come in time'),
   414: problem('The URL is too long'),
   417: problem('What Expect asks for can not be met'),
   431: problem('The headers are too large'),
+  501: problem('A transfer coding that is not understood'),
   500: problem('Something went wrong; the log of the service says what')
 }
 

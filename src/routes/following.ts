@@ -26,6 +26,7 @@ const changesSchema = {
     400: problem('`since` is missing, or an unknown parameter is given'),
     406: problem('Accept-Encoding refuses all that there is'),
     410: problem('The listing is not known (any more): read the whole listing again'),
+    412: problem('It is in another state than the one that If-Match or If-Unmodified-Since asks for'),
     503: problem('There is no listing yet', retryAfter),
     ...reading.problems
   }
@@ -75,13 +76,24 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     maxSize: MOST_KEPT,
     sizeCalculation: ({ body }) => body.length
   })
+  /** The last answer that is too large to be kept with others. */
+  let large: { key: string; answer: Answer } | undefined
+  const making = new Map<string, Promise<Answer>>()
   const { config } = reading
 
   const make = async (since: string): Promise<Answer> => {
     const changes = await history.changesSince(digestIn(since))
     if (!changes) throw new TagGone(since)
     const answer = new Answer(Buffer.from(`${JSON.stringify(changes)}\n`))
-    kept.set(`${changes.from} ${changes.to}`, answer)
+    const key = `${changes.from} ${changes.to}`
+    if (answer.body.length > MOST_KEPT) large = { key, answer }
+    else kept.set(key, answer)
+    return answer
+  }
+  /** The answer is made once for all who ask for it meanwhile. */
+  const shared = (key: string, since: string): Promise<Answer> => {
+    const answer = making.get(key) ?? make(since).finally(() => making.delete(key))
+    making.set(key, answer)
     return answer
   }
   const changesSince = async (
@@ -90,8 +102,9 @@ export default async function following(fastify: FastifyInstance): Promise<void>
   ): Promise<FastifyReply> => {
     await reader.current()
     const { since } = request.query
-    const known = kept.get(`${digestIn(since)} ${await history.latest()}`)
-    const answer = known ?? (await make(since))
+    const key = `${digestIn(since)} ${await history.latest()}`
+    const known = kept.get(key) ?? (large?.key === key ? large.answer : undefined)
+    const answer = known ?? (await shared(key, since))
     return await sendAnswer(request, reply, answer, { 'cache-control': 'no-cache' })
   }
   const changes = { schema: changesSchema, config, exposeHeadRoute: false }
@@ -114,6 +127,8 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     }
     // What is served may be old news: so who comes is told of the manifest as it is.
     await reader.refresh()
+    // A stream that waits behind another answer would only fill up.
+    if (!(await hasTurn(reply.raw))) return reply.hijack()
     followers.checkRoom()
     reply.hijack()
     reply.raw.writeHead(200, headers as Record<string, string>)
@@ -123,5 +138,13 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     }
     followers.add(reply.raw, request.headers['last-event-id'] as string | undefined)
     return reply
+  })
+}
+
+/** Waits until an answer is the first of its connection that is still to be sent; false where the connection closes first. */
+async function hasTurn(answer: FastifyReply['raw']): Promise<boolean> {
+  if (answer.socket || answer.destroyed) return !answer.destroyed
+  return await new Promise((resolve) => {
+    answer.once('socket', () => resolve(true)).once('close', () => resolve(false))
   })
 }

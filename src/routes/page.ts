@@ -21,6 +21,7 @@ const schema = {
     304: { description: 'The caller has it', type: 'null', headers: answered },
     302: { description: 'It stands one slash further', type: 'null' },
     406: problem('Accept-Encoding refuses all that there is'),
+    412: problem('It is in another state than the one that If-Match or If-Unmodified-Since asks for'),
     ...reading.problems
   }
 }
@@ -48,13 +49,12 @@ export default async function pageRoute(fastify: FastifyInstance): Promise<void>
     const headers = {
       'cache-control': 'no-cache',
       'content-security-policy': made.policy,
-      'x-content-type-options': 'nosniff',
       'referrer-policy': 'no-referrer',
       'cross-origin-opener-policy': 'same-origin'
     }
     return await sendAnswer(request, reply, made.answer, headers, 'text/html; charset=utf-8')
   }
-  const { config } = reading
+  const config = { ...reading.config, anyQuery: true }
   fastify.get('/', { schema, config, exposeHeadRoute: false }, send)
   fastify.head('/', { schema: headSchema, config: { ...config, swagger: { exposeHeadRoute: true } } }, send)
 }

@@ -1,12 +1,13 @@
-import { randomUUID } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
+import { LRUCache } from 'lru-cache'
 import { type BuildResult, RebuildBody, RebuildQuery } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
 import { NotFound, NotWritten } from '../services/errors.js'
 import { jobFor } from '../services/job.js'
 import { Tickets } from '../services/tickets.js'
 import { json, problem, reading, rebuilding, retryAfter } from './answers.js'
+import { askerOf } from './asker.js'
 import '../services/decorators.js'
 
 /** Room for the most paths that a request may name, in bytes. */
@@ -81,27 +82,31 @@ export default async function rebuild(fastify: FastifyInstance): Promise<void> {
     async (request, reply) => {
       const job = jobFor(request.body)
       const wait = request.query.wait !== 'false'
-      if (!wait) tickets.checkRoom()
-      await builder.check(job)
+      await builder.check(job, askerOf(request, reply))
       const place = builder.request(job)
       const done = place.done.then(resultOf)
-      if (wait) return await done
-      const id = randomUUID()
-      tickets.note(id, place, done)
-      return reply.code(202).header('location', `${fastify.prefix}/rebuild/${id}`).send({ id })
+      if (wait) return sendOnce(reply, await done)
+      const id = tickets.note(place, done)
+      return await reply
+        .code(202)
+        .header('cache-control', 'no-store')
+        .header('location', `${fastify.prefix}/rebuild/${id}`)
+        .send({ id })
     }
   )
 
-  fastify.get('/rebuild', { schema: overviewSchema, config: reading.config }, async () => builder.overview())
+  fastify.get('/rebuild', { schema: overviewSchema, config: reading.config }, async (_request, reply) =>
+    sendOnce(reply, builder.overview())
+  )
 
   fastify.get<{ Params: { id: string } }>(
     '/rebuild/:id',
     { schema: ticketSchema, config: reading.config },
-    async (request) => {
+    async (request, reply) => {
       const ticket = tickets.find(request.params.id)
       if (!ticket) throw new NotFound('there is no such rebuild, or it ended long ago')
       const progress = builder.runningProgress
-      return ticket.state === 'running' && progress ? { ...ticket, progress } : ticket
+      return sendOnce(reply, ticket.state === 'running' && progress ? { ...ticket, progress } : ticket)
     }
   )
 }
@@ -109,4 +114,13 @@ export default async function rebuild(fastify: FastifyInstance): Promise<void> {
 function resultOf({ result, notWritten }: Built): BuildResult {
   if (notWritten !== undefined) throw new NotWritten(notWritten)
   return result
+}
+
+/** Answers with many warnings are written once for all who ask for them; so many are kept. */
+const written = new LRUCache<object, Buffer>({ max: 8 })
+
+function sendOnce(reply: FastifyReply, answer: object): FastifyReply {
+  const bytes = written.get(answer) ?? Buffer.from(JSON.stringify(answer))
+  written.set(answer, bytes)
+  return reply.header('cache-control', 'no-store').type('application/json; charset=utf-8').send(bytes)
 }

@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { ListingQuery } from '../schemas/listing.js'
 import type { Served } from '../services/reader.js'
 import { answered, json, listed, problem, reading, retryAfter } from './answers.js'
+import { askerOf } from './asker.js'
 import { sendAnswer } from './send.js'
 import '../services/decorators.js'
 
@@ -29,6 +30,7 @@ const schema = {
     400: problem('An unknown parameter, one with a bad value, or one that is given twice'),
     406: problem('Accept-Encoding refuses all that there is'),
     410: problem('Reports have moved past the place where the page before ended: begin again'),
+    412: problem('It is in another state than the one that If-Match or If-Unmodified-Since asks for'),
     503: problem('There is no listing yet', retryAfter),
     ...reading.problems
   }
@@ -60,7 +62,7 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
     reply: FastifyReply
   ): Promise<FastifyReply> => {
     const served = await reader.current()
-    const part = await pages.part(served.snapshot, request.query)
+    const part = await pages.part(served.snapshot, request.query, askerOf(request, reply))
     return await sendAnswer(request, reply, part, headersOf(served))
   }
   const { config } = reading

@@ -13,6 +13,7 @@ import { findEntry } from '../services/lines.js'
 import { PAGE_POLICY, PAGE_VERSION } from '../services/page-look.js'
 import { mediaTypeOf, REPORT_POLICY } from '../services/report-policy.js'
 import { problem, reading, retryAfter } from './answers.js'
+import { askerOf } from './asker.js'
 import '../services/decorators.js'
 
 const Bytes = Type.Unsafe<Buffer>({ type: 'string', contentMediaType: 'application/octet-stream' })
@@ -130,7 +131,7 @@ async function answer(
     return await reply.code(304).headers(headers).send()
   }
   if (isPage) {
-    const page = request.method === 'HEAD' ? undefined : await pageOf(fastify, reply, entry, file)
+    const page = request.method === 'HEAD' ? undefined : await pageOf(fastify, request, reply, entry, file)
     file.close()
     return await reply.headers(headers).type('text/html; charset=utf-8').send(page)
   }
@@ -168,24 +169,22 @@ function headersOf({ etag, mtimeMs }: Validators, isPage: boolean, nowMs: number
     'cache-control': 'no-cache',
     'accept-ranges': isPage ? 'none' : 'bytes',
     'content-security-policy': isPage ? PAGE_POLICY : REPORT_POLICY,
-    'x-content-type-options': 'nosniff',
-    'referrer-policy': 'no-referrer',
-    'cross-origin-resource-policy': 'same-origin'
+    'referrer-policy': 'no-referrer'
   }
 }
 
 async function pageOf(
   fastify: FastifyInstance,
+  request: Request,
   reply: FastifyReply,
   entry: Entry,
   file: ReportFile
 ): Promise<string> {
-  const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  const { signal } = askerOf(request, reply)
   const parts: Buffer[] = []
   for await (const part of file.bytes(0, Math.min(file.size, MOST_SHOWN))) parts.push(part)
   return await fastify.reports.render(
     { entry, bytes: Buffer.concat(parts), cut: file.size > MOST_SHOWN },
-    gone.signal
+    signal
   )
 }

@@ -1,7 +1,8 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Answer } from '../services/answer.js'
 import { acceptsIdentity, type Coding, chooseCoding, isBusy } from '../services/codings.js'
-import { NotAcceptable } from '../services/errors.js'
+import { verdictOn } from '../services/conditions.js'
+import { NotAcceptable, PreconditionFailed } from '../services/errors.js'
 import { namesEtag } from '../services/etag.js'
 
 /** A coding that takes longer is not waited for where the answer may go out without one, in milliseconds. */
@@ -10,7 +11,7 @@ const CODING_MS = 1000
 /**
  * Sends an answer in the coding that is asked for, or the news that the caller has it.
  * @param headers of the answer, besides those of its coding and its kind
- * @throws NotAcceptable
+ * @throws NotAcceptable, PreconditionFailed
  */
 export function sendAnswer(
   { headers: asked }: FastifyRequest,
@@ -31,6 +32,7 @@ export function sendAnswer(
   if (coding === undefined) throw new NotAcceptable()
   reply.headers(headers)
   const etag = answer.etag(coding)
+  if (!holds(asked, etag, headers['last-modified'])) throw new PreconditionFailed()
   if (namesEtag(asked['if-none-match'], etag)) return reply.header('etag', etag).code(304).send()
   if (!answer.has(coding) && isBusy() && acceptsIdentity(accept)) return sendBytes('identity', answer.body)
   const bytes = answer.in(coding)
@@ -38,6 +40,17 @@ export function sendAnswer(
   return inTime(bytes, acceptsIdentity(accept)).then((made) =>
     sendBytes(made ? coding : 'identity', made ?? answer.body)
   )
+}
+
+/** Whether what is sent is in the state that is asked for, where one is. */
+function holds(
+  { 'if-match': match, 'if-unmodified-since': since }: FastifyRequest['headers'],
+  etag: string,
+  modified: string | undefined
+): boolean {
+  if (match === undefined && since === undefined) return true
+  const validators = { etag, isSettled: true, mtimeMs: Date.parse(modified ?? '') }
+  return verdictOn({ 'if-match': match, 'if-unmodified-since': since }, validators) !== 'failed'
 }
 
 /** The bytes, or nothing where that takes too long and something else can be sent. */

@@ -11,10 +11,10 @@ import { Closer, type Held } from './closer.js'
 import { describeFault, faultCode, isGone } from './faults.js'
 import { atFile, realPathOf } from './file-below.js'
 import { answerTo, Gate, Silence } from './gate.js'
-import { FLAGS, HEAD_BYTES, readAt, readFirst } from './hands.js'
+import { type FileStat, FLAGS, HEAD_BYTES, readAt, readFirst } from './hands.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
 import { type Calls, canPin, O_PATH } from './pin.js'
-import { trustIn } from './trust.js'
+import { type Trust, trustIn } from './trust.js'
 
 export interface ReportFilesOptions {
   bases: readonly Base[]
@@ -103,7 +103,7 @@ export class ReportFiles {
       const trust = trustIn(mount?.type, isDisk(mount), this.#options.now())
       const { mtimeNs, ctimeNs, ino } = stat
       const facts = { isFile: true, size: Number(stat.size), mtimeNs, ctimeNs, ino }
-      const isSettled = !trust.isFresh(facts)
+      const isSettled = !isNew(trust, facts, this.#options.now())
       const stamp = digestOf(`${base}/${rel} ${Object.values(trust.stamp(facts)).join(' ')}`)
       const isHashed = !isSettled && facts.size <= (isDisk(mount) ? MOST_HASHED : MOST_HASHED_AFAR)
       const hash = async () => digestOf(await calls(() => readAt(fd, 0, facts.size)))
@@ -166,6 +166,16 @@ export class ReportFiles {
       return { type: 'failed', reason: describeFault(error) }
     }
   }
+}
+
+/**
+ * Whether a file may be written again within the clock tick of its last change. Where the time of that change counts, it
+ * tells; the file's own time may be set to one that is to come.
+ */
+function isNew(trust: Trust, stat: FileStat, nowMs: number): boolean {
+  const isToCome = stat.mtimeNs > BigInt(Math.ceil(nowMs)) * 1_000_000n
+  const hasChangeTime = trust.stamp(stat).ctime > 0
+  return trust.isFresh(isToCome && hasChangeTime ? { ...stat, mtimeNs: stat.ctimeNs } : stat)
 }
 
 /** @throws as where there is nothing, for what is no regular file */

@@ -180,8 +180,8 @@ export const SettingTexts = Type.Object({
     value: 'NAME',
     allowed: 'host names or addresses without a port, comma between several',
     description:
-      'What the service may be called in `Host`, besides loopback names: the name that a reverse proxy passes on',
-    defaultText: 'on loopback only loopback names, elsewhere any',
+      'What the service may be called in `Host`, besides addresses, `localhost`, `HOST` and the name of the machine: the name that a reverse proxy passes on, or that of a service among containers',
+    defaultText: 'none',
     repeatable: true
   }),
   host: setting(

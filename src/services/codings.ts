@@ -65,6 +65,9 @@ interface Chooser {
   encodings(offered: readonly string[], options: { preferred: readonly string[] }): string[]
 }
 
+/** RFC 9110, 12.4.2. */
+const WEIGHT = /;[ \t]*q[ \t]*=[ \t]*(?:0(?:\.\d{0,3})?|1(?:\.0{0,3})?)[ \t]*$/i
+
 /** Headers that were read lately; clients send few different ones. */
 const MOST_READ = 100
 const read = new Map<string, Coding[]>()
@@ -72,8 +75,10 @@ const read = new Map<string, Coding[]>()
 function acceptedIn(header: string): Coding[] {
   const known = read.get(header)
   if (known) return known
+  // A weight that is none would count as a refusal, of the identity, too.
+  const said = header.split(',').filter((part) => !/;[ \t]*q[ \t]*=/i.test(part) || WEIGHT.test(part))
   const negotiator: Chooser = new Negotiator({
-    headers: { 'accept-encoding': header.replace(/\bx-gzip\b/gi, 'gzip') }
+    headers: { 'accept-encoding': said.join(',').replace(/\bx-gzip\b/gi, 'gzip') }
   })
   const offered = [...codings, 'identity']
   const accepted = negotiator.encodings(offered, { preferred: offered }) as Coding[]

@@ -32,6 +32,8 @@ declare module 'fastify' {
   interface FastifyContextConfig {
     /** Which token a route needs, where there are tokens. */
     access?: 'open' | 'read' | 'rebuild'
+    /** Whether its query is read elsewhere, whatever it is. */
+    anyQuery?: boolean
     /** How a path is described whose parts are not told apart by the router. */
     described?: { url: string; params: object }
   }

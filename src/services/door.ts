@@ -20,26 +20,33 @@ export function checkDoor({ host, token }: { host: string; token?: string | unde
   )
 }
 
-/** Tells which `Host` headers a service that listens there takes: on loopback, no web page may reach it by DNS rebinding. */
-export function hostCheck({
-  host,
-  allowedHosts
-}: {
-  host: string
-  allowedHosts: string[]
-}): (header: string | undefined) => boolean {
-  if (!isLoopback(host) && allowedHosts.length === 0) return () => true
+/**
+ * Tells which `Host` headers a service takes: addresses and names that nobody else can lead elsewhere, so that no web page
+ * reaches it by DNS rebinding.
+ * @param machine the machine's own name
+ */
+export function hostCheck(
+  { host, allowedHosts }: { host: string; allowedHosts: readonly string[] },
+  machine: string
+): (header: string | undefined) => boolean {
+  const names = new Set(['localhost', ...[host, machine].map(bare), ...allowedHosts])
   return (header) => {
     if (header === undefined) return true // HTTP/1.0, which no web page speaks
     const name = hostnameIn(header)
-    return name !== undefined && (isLoopback(name) || allowedHosts.includes(name))
+    return name !== undefined && name !== '' && (isIP(name) > 0 || names.has(name))
   }
+}
+
+function bare(name: string): string {
+  return name.replace(/\.$/, '').toLowerCase()
 }
 
 /** The name or address in a `Host` header, in lower case, without port and brackets. */
 function hostnameIn(header: string): string | undefined {
   const [, address, name] = /^(?:\[([^\]]*)\]|([^:]*))(?::\d*)?$/.exec(header) ?? []
-  return (address ?? name?.replace(/\.$/, ''))?.toLowerCase()
+  // Brackets are for addresses of IPv6 alone.
+  if (address !== undefined) return isIP(address) === 6 ? address.toLowerCase() : undefined
+  return name === undefined ? undefined : bare(name)
 }
 
 /**
@@ -57,6 +64,25 @@ export function isFromFriend(
   // A proxy in front may speak TLS: the scheme that the page was loaded by is not known here.
   if (listed.includes(from)) return true
   return host !== undefined && ['http', 'https'].some((scheme) => originOf(`${scheme}://${host}`) === from)
+}
+
+/** What browsers tell of a request that a page makes (Fetch Metadata), and of whose page that is. */
+export interface FetchMetadata {
+  site?: string | undefined
+  mode?: string | undefined
+  dest?: string | undefined
+  origin?: string | undefined
+}
+
+/**
+ * Whether a request to read comes from a page of another site that is not listed. Following a link is no such request; a
+ * frame, a picture or a script is one: their pages can not read the answer, but measure it.
+ */
+export function isCrossSite({ site, mode, dest, origin }: FetchMetadata, listed: readonly string[]): boolean {
+  if (site === undefined || site === 'same-origin' || site === 'none') return false
+  if (mode === 'navigate' && dest === 'document') return false
+  const from = origin === undefined ? undefined : originOf(origin)
+  return from === undefined || !listed.includes(from)
 }
 
 /** An origin in the form that browsers send; undefined where a text is none. */

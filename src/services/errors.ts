@@ -46,7 +46,7 @@ export const NotRendered = createError(
 )
 export const PreconditionFailed = createError(
   'RI_ERR_PRECONDITION_FAILED',
-  'the report is not in the state that is asked for',
+  'it is not in the state that is asked for',
   412
 )
 export const RangeNotSatisfiable = createError(
@@ -65,7 +65,7 @@ export const BuildFailed = createError('RI_ERR_BUILD_FAILED', 'the build failed:
 export const NoHost = createError('RI_ERR_NO_HOST', 'the request has no Host', 400)
 export const UnknownHost = createError(
   'RI_ERR_UNKNOWN_HOST',
-  'this service is not called "%s"; REPORTS_INDEX_ALLOWED_HOSTS adds a name',
+  'this service is not called "%s"; REPORTS_INDEX_ALLOWED_HOSTS (--allowed-host) adds a name',
   403
 )
 export const ForeignOrigin = createError(
@@ -73,6 +73,19 @@ export const ForeignOrigin = createError(
   'a page of the origin "%s" can not do this; REPORTS_INDEX_CORS_ORIGINS lists those that can',
   403
 )
+export const CrossSite = createError(
+  'RI_ERR_CROSS_SITE',
+  'a page of another site can not read this; REPORTS_INDEX_CORS_ORIGINS lists the origins that can',
+  403
+)
+export const SeveralHosts = createError('RI_ERR_SEVERAL_HOSTS', 'the request has several Host headers', 400)
+export const BadTarget = createError('RI_ERR_BAD_TARGET', 'the target "%s" is none of this service', 400)
+export const UnknownTransferCoding = createError(
+  'RI_ERR_TRANSFER_CODING',
+  'the only transfer coding that is understood is chunked',
+  501
+)
+export const MethodNotAllowed = createError('RI_ERR_METHOD_NOT_ALLOWED', '%s allows %s', 405)
 export const UrlTooLong = createError('RI_ERR_URL_TOO_LONG', 'the URL is longer than %s characters', 414)
 export const BadCursor = createError('RI_ERR_BAD_CURSOR', 'the parameter "cursor" %s', 400)
 export const CursorGone = createError(

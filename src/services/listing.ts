@@ -38,9 +38,18 @@ export function filterKey({ base, type, q, from, to }: Filter): string | undefin
   return key === '{}' ? undefined : key
 }
 
+/** The words to look for: where one contains another, the other one is found with it. */
 function wordsIn(q: string | undefined): string[] {
   const words = foldCase(q ?? '').split(/\p{White_Space}+/u)
-  return [...new Set(words)].filter((word) => word !== '').toSorted()
+  let all = ''
+  const needed = [...new Set(words)]
+    .toSorted((a, b) => b.length - a.length)
+    .filter((word) => {
+      if (all.includes(word)) return false
+      all += `${word}\n`
+      return true
+    })
+  return needed.toSorted()
 }
 
 function hasWords(searchable: Searchable, words: readonly string[]): boolean {

@@ -4,7 +4,8 @@ import sanitize from 'sanitize-html'
 import { decodeText } from './decode.js'
 import { escapeHtml } from './escape.js'
 import { splitFrontMatter } from './front-matter.js'
-import { type MarkdownReport, TOO_LARGE } from './markdown-report.js'
+import { type MarkdownReport, TOO_DEEP, TOO_LARGE } from './markdown-report.js'
+import { isNestedBeyond } from './nesting.js'
 import { PAGE_STYLE } from './page-look.js'
 
 const markdown = new MarkdownIt({ html: true, linkify: true }).use((it) => {
@@ -22,7 +23,9 @@ function textIn(inline: { children: { type: string; content: string }[] | null }
 }
 
 /** A page that would be larger is not made, in characters: references can make much of little. */
-const MOST_PAGE = 1 << 23
+const MOST_PAGE = 1 << 21
+/** More deeply nested elements are not read: that takes the square of the depth. */
+const MAX_NESTING = 1000
 
 /** What may stand in the page; all else is taken out, and with scripts, styles and forms what they hold. */
 const ALLOWED: sanitize.IOptions = {
@@ -60,6 +63,7 @@ export function markdownPage({ entry, bytes, cut }: MarkdownReport): string {
   const body = text.slice(splitFrontMatter(text).body)
   const rendered = markdown.render(body)
   if (rendered.length > MOST_PAGE) throw new Error(TOO_LARGE)
+  if (isNestedBeyond(MAX_NESTING, rendered)) throw new Error(TOO_DEEP)
   const content = sanitize(rendered, ALLOWED)
   const { base, rel, title, date } = entry
   const home = '../'.repeat(rel.split('/').length + 1)

@@ -11,3 +11,6 @@ export interface MarkdownReport {
 
 /** Why a page is not made of a report of which it would be too large. */
 export const TOO_LARGE = 'the page would be too large'
+
+/** Likewise where its elements are nested too deeply. */
+export const TOO_DEEP = 'its elements are nested too deeply'

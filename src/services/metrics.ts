@@ -14,6 +14,8 @@ const BUILD_SECONDS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 
 
 /** Methods that have series of their own: anyone can send any. */
 const METHODS = ['GET', 'HEAD', 'POST', 'OPTIONS']
+/** The text is made at most so often, in milliseconds: it takes some milliseconds to make. */
+const KEEP_MS = 1000
 const RESULTS = ['done', 'done_elsewhere', 'not_written', 'failed']
 
 /** What is asked for at every scrape. */
@@ -66,6 +68,9 @@ export class Metrics {
   readonly #files = this.#perBase('files_examined_total', 'Reports that builds looked at')
   readonly #reads = this.#perBase('files_read_total', 'Reports whose head builds read')
 
+  #text: Promise<Buffer> | undefined
+  #madeAt = 0
+
   constructor(ports: MetricsPorts) {
     if (ports.isProcessOurs) collectDefaultMetrics({ register: this.#registry })
     this.#gauge('info', 'Which version this is', ['version'], (set) => set(1, { version: ports.version }))
@@ -83,8 +88,15 @@ export class Metrics {
     return this.#registry.contentType
   }
 
-  text(): Promise<string> {
-    return this.#registry.metrics()
+  /** All of it, as it was up to a second ago. */
+  async text(): Promise<Buffer> {
+    const now = performance.now()
+    if (!this.#text || now - this.#madeAt >= KEEP_MS) {
+      this.#madeAt = now
+      this.#text = this.#registry.metrics().then((text) => Buffer.from(text))
+      this.#text.catch(() => (this.#text = undefined))
+    }
+    return await this.#text
   }
 
   /**

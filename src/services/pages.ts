@@ -1,11 +1,11 @@
 import { LRUCache } from 'lru-cache'
-import pLimit from 'p-limit'
 import type { ListingQuery } from '../schemas/listing.js'
 import { Answer } from './answer.js'
 import { type Cursor, decodeCursor, encodeCursor, filterMark } from './cursor.js'
 import { type Entries, parseEntries } from './entries.js'
-import { BadCursor, CursorGone, NoListing } from './errors.js'
+import { BadCursor, Busy, CursorGone, NoListing } from './errors.js'
 import { digestWithPauses } from './etag.js'
+import { anyone, FairQueue } from './fair-queue.js'
 import type { History } from './history.js'
 import { CLOSE_LISTING, openListing } from './lines.js'
 import { filterKey, matcher, type Searchable } from './listing.js'
@@ -17,10 +17,18 @@ import { inSlices } from './slices.js'
 /** Answers to queries are kept for a listing up to so many bytes, with their codings and their questions. */
 const MOST_KEPT = 32 << 20
 const MOST_ANSWERS = 1000
-/** So many answers are made at once. */
+/** So many answers are made at once, and so many wait. */
 const AT_ONCE = 4
+const MAX_WAITING = 250
 
-const inTurn = pLimit(AT_ONCE)
+/** An answer that is made for all who ask for it meanwhile. */
+interface Making {
+  answer: Promise<Answer>
+  /** How many still wait. */
+  waiting: number
+  /** Ends it when nobody does. */
+  over: AbortController
+}
 
 /** What is made of one listing, once, when it is first filtered. */
 interface Shelf {
@@ -28,13 +36,18 @@ interface Shelf {
   entries?: Promise<Entries>
   searchables: Searchable[]
   answers: LRUCache<string, Answer>
-  making: Map<string, Promise<Answer>>
+  making: Map<string, Making>
 }
 
 /** Parts of a listing: what a filter lets through, page by page. */
 export class Pages {
   readonly #history: Pick<History, 'changed'>
   readonly #shelves = new WeakMap<Snapshot, Shelf>()
+  readonly #inTurn = new FairQueue({
+    atOnce: AT_ONCE,
+    maxWaiting: MAX_WAITING,
+    what: 'questions of the listing'
+  })
 
   constructor(history: Pick<History, 'changed'>) {
     this.#history = history
@@ -47,25 +60,39 @@ export class Pages {
 
   /**
    * The part of a listing that is asked for. The same question of the same listing is answered with the same bytes.
-   * @throws BadCursor; CursorGone where a page could skip something; NoListing where the manifest holds no entries
+   * @throws BadCursor; CursorGone where a page could skip something; NoListing where the manifest holds no entries; Busy
+   *   where too much waits, or who asked has gone
    */
-  async part(snapshot: Snapshot, { limit, cursor, ...filter }: ListingQuery): Promise<Answer> {
+  async part(
+    snapshot: Snapshot,
+    { limit, cursor, ...filter }: ListingQuery,
+    asker = anyone()
+  ): Promise<Answer> {
     const shelf = this.#shelf(snapshot)
     const key = filterKey(filter)
     if (key === undefined && limit === undefined && cursor === undefined) return shelf.whole
-    const from = cursor === undefined ? undefined : readCursor(cursor, filterMark(key))
+    const mark = filterMark(key)
+    const from = cursor === undefined ? undefined : readCursor(cursor, mark)
     const question = JSON.stringify([key, limit, cursor])
-    const known = shelf.answers.get(question) ?? shelf.making.get(question)
-    if (known) return await known
-    const making = inTurn(() => this.#make(snapshot, shelf, filter, limit, from, filterMark(key)))
-    shelf.making.set(question, making)
-    try {
-      const answer = await making
-      shelf.answers.set(question, answer)
-      return answer
-    } finally {
-      shelf.making.delete(question)
+    const known = shelf.answers.get(question)
+    if (known) return known
+    let making = shelf.making.get(question)
+    if (!making || making.over.signal.aborted) {
+      const over = new AbortController()
+      const make = () => this.#make(snapshot, shelf, { filter, limit, from, mark, signal: over.signal })
+      making = { answer: this.#inTurn.run({ ...asker, signal: over.signal }, make), waiting: 0, over }
+      this.#note(shelf, question, making)
     }
+    return await wait(making, asker.signal)
+  }
+
+  #note(shelf: Shelf, question: string, making: Making): void {
+    shelf.making.set(question, making)
+    const forget = () => {
+      if (shelf.making.get(question) === making) shelf.making.delete(question)
+    }
+    const keep = (answer: Answer) => void shelf.answers.set(question, answer)
+    making.answer.then(keep, () => {}).finally(forget)
   }
 
   #shelf(snapshot: Snapshot): Shelf {
@@ -89,10 +116,7 @@ export class Pages {
   async #make(
     snapshot: Snapshot,
     shelf: Shelf,
-    filter: ListingQuery,
-    limit: number | undefined,
-    from: Cursor | undefined,
-    mark: string
+    { filter, limit, from, mark, signal }: Question
   ): Promise<Answer> {
     if (from && from.etag !== snapshot.etag) await this.#checkMoves(from, snapshot.etag, filter)
     if (limit !== undefined && filterKey(filter) === undefined)
@@ -102,7 +126,7 @@ export class Pages {
     })
     const entries = await shelf.entries
     const { searchables } = shelf
-    const places = await inSlices(findPlaces(entries, searchables, filter))
+    const places = await inSlices(findPlaces(entries, searchables, filter), signal)
     const start = from === undefined ? 0 : behind(entries, places, from.after)
     const end = Math.min(places.length, start + (limit ?? places.length))
     const last = entries.all[places[end - 1] as number]
@@ -110,7 +134,7 @@ export class Pages {
       end < places.length && last
         ? encodeCursor({ etag: snapshot.etag, filter: mark, after: last })
         : undefined
-    return await inSlices(write(entries, places.slice(start, end), places.length, next))
+    return await inSlices(write(entries, places.slice(start, end), places.length, next), signal)
   }
 
   /** Whether what was still to come when a page ended has gone to where it was already. */
@@ -128,6 +152,34 @@ export class Pages {
         matches({ entry: now })
     )
     if (isSkipped) throw new CursorGone('and reports have moved past the place where it ended')
+  }
+}
+
+/** What is asked of a listing. */
+interface Question {
+  filter: ListingQuery
+  limit: number | undefined
+  from: Cursor | undefined
+  /** Of the filter. */
+  mark: string
+  /** Nobody wants the answer any more. */
+  signal: AbortSignal
+}
+
+/** @throws Busy when who asked has gone */
+async function wait(making: Making, signal: AbortSignal): Promise<Answer> {
+  making.waiting++
+  let leave = () => {}
+  const gone = new Promise<never>((_resolve, reject) => {
+    leave = () => reject(new Busy('who asked has gone'))
+    signal.addEventListener('abort', leave)
+    if (signal.aborted) leave()
+  })
+  try {
+    return await Promise.race([making.answer, gone])
+  } finally {
+    signal.removeEventListener('abort', leave)
+    if (--making.waiting === 0) making.over.abort(new Busy('nobody waits'))
   }
 }
 

@@ -12,6 +12,7 @@ import {
   Stopping,
   UnknownBase
 } from './errors.js'
+import { type Asker, anyone, FairQueue } from './fair-queue.js'
 import { isBelowBase, type Job, mergeJobs, refresh, type Tick } from './job.js'
 import type { Snapshot } from './manifest.js'
 import { type Place, Queue } from './queue.js'
@@ -43,6 +44,10 @@ export interface RebuildPorts {
 const MOST_WAITING = 1000
 const MOST_PATHS = 100_000
 
+/** Checks of requests that name so few paths wait for no others; of more, so many are checked in one turn. */
+const FEW_PATHS = 16
+const PATHS_IN_TURN = 64
+
 /** So long is waited after the first mending in vain, at most, in milliseconds. */
 const MEND_MS = 500
 const MOST_MEND_MS = 60_000
@@ -58,6 +63,11 @@ export class Rebuilds {
   readonly #queue: Queue<Job, Built>
   #running: { startedAt: string; mode: string; progress?: Progress } | undefined
   #last: Last | undefined
+  #idle: RebuildOverview | undefined
+  /** What is being checked counts towards the limits already. */
+  #checking = { requests: 0, paths: 0 }
+  readonly #fewInTurn = new FairQueue({ atOnce: 2, maxWaiting: MOST_WAITING, what: 'checks of paths' })
+  readonly #manyInTurn = new FairQueue({ atOnce: 1, maxWaiting: MOST_WAITING, what: 'checks of paths' })
   #lastDurationMs: number | null = null
   #isDeferred = false
   #stopping = false
@@ -80,26 +90,46 @@ export class Rebuilds {
    * Checks what a request names, and whether there is room for it.
    * @throws UnknownBase; OwnBase; BadPath where a path leads out of its base; Busy
    */
-  async check({ paths, acceptRemovals, forgetBases = [] }: Job): Promise<void> {
-    const { requests = 0, job } = this.#queue.waiting ?? {}
-    if (requests >= MOST_WAITING) throw new Busy(`${requests} requests for the next build`)
-    if (paths.length + (job?.paths.length ?? 0) > MOST_PATHS) throw new Busy(`${job?.paths.length} paths`)
+  async check({ paths, acceptRemovals, forgetBases = [] }: Job, asker = anyone()): Promise<void> {
+    this.#checkRoom(paths.length)
     for (const name of [...paths.map(({ base }) => base), ...acceptRemovals]) {
       if (!this.#ports.baseNames.includes(name)) throw new UnknownBase(name)
     }
     const own = forgetBases.find((name) => this.#ports.baseNames.includes(name))
     if (own !== undefined) throw new OwnBase(own)
-    const wrong = paths.find(({ rel }) => !isBelowBase(rel)) ?? (await this.#findEscape(paths))
+    const wrong = paths.find(({ rel }) => !isBelowBase(rel)) ?? (await this.#findEscape(paths, asker))
     if (wrong)
       throw new BadPath(`the path ${JSON.stringify(wrong.rel)} is not one below the base ${wrong.base}`)
   }
 
-  async #findEscape(paths: ReportPath[]): Promise<ReportPath | undefined> {
+  #checkRoom(paths: number): void {
+    const { requests = 0, job } = this.#queue.waiting ?? {}
+    const allRequests = requests + this.#checking.requests
+    const allPaths = (job?.paths.length ?? 0) + this.#checking.paths
+    if (allRequests >= MOST_WAITING) throw new Busy(`${allRequests} requests for the next build`)
+    // There is always room for who names a few.
+    const mostPaths = paths > FEW_PATHS ? MOST_PATHS : MOST_PATHS + MOST_WAITING * FEW_PATHS
+    if (paths + allPaths > mostPaths) throw new Busy(`${allPaths} paths`)
+  }
+
+  async #findEscape(paths: ReportPath[], asker: Asker): Promise<ReportPath | undefined> {
     if (paths.length === 0) return undefined
+    const inTurn = paths.length > FEW_PATHS ? this.#manyInTurn : this.#fewInTurn
+    this.#checking.requests++
+    this.#checking.paths += paths.length
     try {
-      return await this.#try(() => this.#ports.findEscape(paths))
+      for (let i = 0; i < paths.length; i += PATHS_IN_TURN) {
+        const some = paths.slice(i, i + PATHS_IN_TURN)
+        const escape = await inTurn.run(asker, () => this.#try(() => this.#ports.findEscape(some)))
+        if (escape) return escape
+      }
+      return undefined
     } catch (error) {
+      if (error instanceof Busy) throw error
       throw this.#stopping ? new Stopping() : new BuildFailed((error as Error).message)
+    } finally {
+      this.#checking.requests--
+      this.#checking.paths -= paths.length
     }
   }
 
@@ -135,12 +165,14 @@ export class Rebuilds {
     if (this.#running) this.#running.progress = progress
   }
 
+  /** How the builds are; the same object while none runs and nothing changes. */
   overview(): RebuildOverview {
-    return {
-      running: this.#running ?? null,
-      waiting: this.#queue.waiting !== undefined,
-      last: this.#last ?? null
-    }
+    const waiting = this.#queue.waiting !== undefined
+    if (this.#running) return { running: this.#running, waiting, last: this.#last ?? null }
+    const last = this.#last ?? null
+    if (this.#idle?.last !== last || this.#idle.waiting !== waiting)
+      this.#idle = { running: null, waiting, last }
+    return this.#idle
   }
 
   /** The progress of what runs now. */
@@ -200,7 +232,8 @@ export class Rebuilds {
     this.#running = { startedAt: moment(), mode: job.mode }
     try {
       const handOver = this.#ports.wantsListing()
-      const built = await this.#try(() => this.#ports.build(job, handOver))
+      const once = { ...job, paths: withoutRepeats(job.paths) }
+      const built = await this.#try(() => this.#ports.build(once, handOver))
       await this.#ports.landed(built, job, this.#running.progress)
       const inVain = built.notWritten === undefined && this.#ports.wantsMending()
       this.#isDeferred = built.isDeferred === true
@@ -221,6 +254,11 @@ export class Rebuilds {
       this.#running = undefined
     }
   }
+}
+
+/** Many may name the same paths. */
+function withoutRepeats(paths: ReportPath[]): ReportPath[] {
+  return [...new Map(paths.map((path) => [`${path.base}/${path.rel}`, path])).values()]
 }
 
 function failure({ code, message }: Error & { code: string }, endedAt: string): Last {

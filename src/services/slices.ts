@@ -4,6 +4,7 @@ import { setImmediate } from 'node:timers/promises'
 const SLICE_MS = 5
 
 interface Work {
+  signal: AbortSignal | undefined
   next(): IteratorResult<void, unknown>
   resolve(result: unknown): void
   reject(error: unknown): void
@@ -16,10 +17,11 @@ let isAtWork = false
  * Does long work in slices between which other requests are answered. What is asked for side by side takes turns within the
  * same time, so that much of it makes others wait no longer.
  * @param work pauses wherever it may be interrupted, some ten thousand times a second
+ * @param signal nobody wants it any more; it is rejected with the signal's reason then
  */
-export function inSlices<R>(work: Generator<void, R>): Promise<R> {
+export function inSlices<R>(work: Generator<void, R>, signal?: AbortSignal): Promise<R> {
   return new Promise((resolve, reject) => {
-    works.push({ next: () => work.next(), resolve: (result) => resolve(result as R), reject })
+    works.push({ signal, next: () => work.next(), resolve: (result) => resolve(result as R), reject })
     if (!isAtWork) void doAll()
   })
 }
@@ -44,8 +46,9 @@ async function doAll(): Promise<void> {
 }
 
 /** @returns whether it is done */
-function doSome({ next, resolve, reject }: Work, until: number): boolean {
+function doSome({ signal, next, resolve, reject }: Work, until: number): boolean {
   try {
+    signal?.throwIfAborted()
     let result = next()
     while (!result.done && performance.now() < until) result = next()
     if (result.done) resolve(result.value)

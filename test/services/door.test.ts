@@ -1,5 +1,5 @@
 import t from 'tap'
-import { hostCheck, isFromFriend, isLoopback, originOf } from '../../src/services/door.js'
+import { hostCheck, isCrossSite, isFromFriend, isLoopback, originOf } from '../../src/services/door.js'
 import { readSettings } from '../../src/services/settings.js'
 
 const settings = (texts: object) => readSettings(texts, { cwd: '/', home: '/', samples: '/samples' })
@@ -20,38 +20,72 @@ t.test('loopback names and addresses', async (t) => {
     t.notOk(isLoopback(host), host)
 })
 
-t.test('on loopback it is called by loopback names, and by those that are allowed', async (t) => {
-  const takes = hostCheck(settings({ allowedHosts: 'reports.example,::2' }))
-  for (const host of [
-    'localhost:3000',
-    '127.0.0.1',
-    '[::1]:80',
-    'x.localhost.',
-    'Reports.Example:8080',
-    '[::2]',
-    undefined
-  ])
-    t.ok(takes(host), String(host))
-  for (const host of [
-    'evil.example',
-    '',
-    'localhost:x',
-    'localhost@evil',
-    '[::1',
-    '::1',
-    'a.reports.example',
-    '0.0.0.0',
-    'localhost, evil'
-  ])
-    t.notOk(takes(host), host)
+t.test('it is called by names that nobody can lead elsewhere, and by those that are allowed', async (t) => {
+  for (const host of ['127.0.0.1', '0.0.0.0', 'Inner.Example']) {
+    const takes = hostCheck(settings({ host, allowedHosts: 'reports.example,::2' }), 'Machine.local')
+    for (const name of [
+      host,
+      'localhost:3000',
+      'LOCALHOST.',
+      '127.0.0.1',
+      '[::1]:80',
+      '10.1.2.3:3000',
+      '[2001:db8::1]',
+      'machine.local:3000',
+      'Reports.Example.:8080',
+      '[::2]',
+      undefined
+    ])
+      t.ok(takes(name), String(name))
+    for (const name of [
+      'evil.example',
+      'x.localhost',
+      'a0.localhost:3000',
+      '',
+      ':3000',
+      'localhost:x',
+      'localhost@evil',
+      '[::1',
+      '::1',
+      '[localhost]',
+      '[127.0.0.1]',
+      'a.reports.example',
+      'machine',
+      '127.0.0.1.evil',
+      '127.1',
+      '2130706433',
+      'localhost, evil'
+    ])
+      t.notOk(takes(name), name)
+  }
 })
 
-t.test('elsewhere it is called by any name, unless names are given', async (t) => {
-  t.ok(hostCheck(settings({ host: '0.0.0.0' }))('anything'))
-  const takes = hostCheck(settings({ host: '0.0.0.0', allowedHosts: 'reports.example' }))
-  t.notOk(takes('anything'))
-  t.ok(takes('reports.example'))
-})
+t.test(
+  'a page of another site reads nothing, by whatever request, unless its origin is listed',
+  async (t) => {
+    const listed = ['https://dash.example']
+    for (const site of ['cross-site', 'same-site', 'CROSS-SITE', 'none, cross-site', '']) {
+      for (const [mode, dest] of [
+        ['no-cors', 'image'],
+        ['no-cors', 'empty'],
+        ['cors', 'empty'],
+        ['navigate', 'iframe'],
+        ['navigate', 'object'],
+        ['navigate', undefined],
+        ['websocket', 'websocket'],
+        [undefined, undefined]
+      ]) {
+        t.ok(isCrossSite({ site, mode, dest }, listed), `${site} ${mode} ${dest}`)
+        t.ok(isCrossSite({ site, mode, dest, origin: 'https://evil.example' }, listed))
+        t.ok(isCrossSite({ site, mode, dest, origin: 'null' }, listed))
+        t.notOk(isCrossSite({ site, mode, dest, origin: 'https://dash.example' }, listed))
+      }
+      t.notOk(isCrossSite({ site, mode: 'navigate', dest: 'document' }, listed), 'a link is followed')
+    }
+    for (const site of [undefined, 'same-origin', 'none'])
+      t.notOk(isCrossSite({ site, mode: 'cors', dest: 'empty' }, listed))
+  }
+)
 
 t.test('a page of ours, a listed one, and who is no page may rebuild', async (t) => {
   const listed = ['https://dash.example']

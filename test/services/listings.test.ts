@@ -9,6 +9,7 @@ import { acceptsIdentity, chooseCoding } from '../../src/services/codings.js'
 import { decodeCursor, encodeCursor } from '../../src/services/cursor.js'
 import { differences } from '../../src/services/differences.js'
 import { digestOf } from '../../src/services/etag.js'
+import { type Asker, anyone, FairQueue } from '../../src/services/fair-queue.js'
 import { History } from '../../src/services/history.js'
 import { filterEntries, filterKey } from '../../src/services/listing.js'
 import { encodeManifest, type Snapshot } from '../../src/services/manifest.js'
@@ -270,6 +271,74 @@ t.test('what is asked of a listing again is made once', async (t) => {
   )
 })
 
+t.test('callers take turns, however much each of them asks, and who has gone is not served', async (t) => {
+  const queue = new FairQueue({ atOnce: 1, maxWaiting: 6, what: 'things' })
+  const [greedy, gone, modest] = [anyone(), anyone(), anyone()]
+  const leave = new AbortController()
+  const done: string[] = []
+  const ask = (asker: Asker, name: string) =>
+    queue.run(asker, async () => {
+      await new Promise(setImmediate)
+      done.push(name)
+      if (name === 'greedy 2') throw new Error('no')
+    })
+  const asked = [1, 2, 3, 4].map((i) => ask(greedy, `greedy ${i}`))
+  asked.push(ask({ ...gone, signal: leave.signal }, 'gone'), ask(modest, 'modest 1'), ask(modest, 'modest 2'))
+  await t.rejects(ask(modest, 'too much'), { code: 'RI_ERR_BUSY', message: /6 things/ })
+  leave.abort()
+  const ends = await Promise.allSettled(asked)
+  t.strictSame(done, ['greedy 1', 'greedy 2', 'modest 1', 'greedy 3', 'modest 2', 'greedy 4'])
+  t.strictSame(
+    ends.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'fulfilled', 'rejected', 'fulfilled', 'fulfilled']
+  )
+  await t.rejects(ask({ ...gone, signal: leave.signal }, 'gone'), { code: 'RI_ERR_BUSY' })
+  await ask(modest, 'last')
+  t.equal(done.at(-1), 'last', 'nothing holds a place')
+})
+
+t.test('what nobody waits for is given up, and made again for who asks later', async (t) => {
+  const pages = new Pages(new History())
+  const snapshot = snapshotOf(Array.from({ length: 5000 }, (_, i) => entry('a', `report ${i}`)))
+  const clients = [new AbortController(), new AbortController()]
+  const ask = (signal: AbortSignal) => pages.part(snapshot, { q: 'report' }, { caller: {}, signal })
+  const [one, two] = clients.map(({ signal }) => ask(signal)) as [Promise<Answer>, Promise<Answer>]
+  clients[0]?.abort()
+  await t.rejects(one, { code: 'RI_ERR_BUSY' })
+  t.equal(parsed(await two).total, 5000, 'the other one is served')
+  const leave = new AbortController()
+  const given = pages.part(snapshot, { q: 'rep' }, { caller: {}, signal: leave.signal })
+  leave.abort()
+  await t.rejects(given, { code: 'RI_ERR_BUSY' })
+  t.equal(parsed(await pages.part(snapshot, { q: 'rep' })).total, 5000)
+})
+
+t.test('work in slices ends between two of them when nobody wants it any more', async (t) => {
+  const over = new AbortController()
+  let steps = 0
+  const work = inSlices(
+    (function* (): Generator<void, void> {
+      for (;;) {
+        steps++
+        yield
+      }
+    })(),
+    over.signal
+  )
+  await new Promise(setImmediate)
+  over.abort(new Error('nobody'))
+  await t.rejects(work, { message: 'nobody' })
+  const before = steps
+  await new Promise((resolve) => setTimeout(resolve, 20))
+  t.ok(before > 0)
+  t.equal(steps, before)
+})
+
+t.test('a word that another one contains is not looked for', async (t) => {
+  t.equal(filterKey({ q: 'audit aud it weekly udi' }), filterKey({ q: 'weekly AUDIT' }))
+  t.not(filterKey({ q: 'audit week' }), filterKey({ q: 'audit' }))
+})
+
 t.test('words are looked for in title and rel, in any case', async (t) => {
   const straße = entry('a', 'Ärger/x.md', { title: 'Die Straße nach ΟΔΟΣΑ' })
   for (const q of ['strasse', 'STRASSE', 'straße', 'ärger', 'X.MD die', 'οδος', 'ΟΔΟΣ', ' nach\u00a0x.md\t'])
@@ -324,6 +393,10 @@ t.test('the coding of an answer is the one that is wanted most', async (t) => {
     ['gzip, identity;q=0', 10, 'gzip'],
     ['gzip, *;q=0', 10, 'gzip'],
     ['identity;q=0', large, undefined],
+    ['br;q=-1', large, 'identity'],
+    ['br;q=2, gzip', large, 'gzip'],
+    ['br;q=x, gzip ; q = 0.1', large, 'gzip'],
+    ['br;q=0.1234', large, 'identity'],
     ['*;q=0', 10, undefined],
     ['zstd, *;q=0', large, undefined]
   ]

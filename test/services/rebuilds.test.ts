@@ -218,45 +218,119 @@ t.test('a ticket tells where its build stands, and is kept for 11 minutes after 
   const { queue, end } = stage()
   queue.request('first')
   const place = queue.request('second')
-  tickets.note(
-    'id',
-    place,
-    place.done.then(() => built.result)
-  )
-  t.strictSame(tickets.find('id'), { id: 'id', state: 'waiting' })
+  const note = (one = place) =>
+    tickets.note(
+      one,
+      one.done.then(() => ({ ...built.result }))
+    )
+  const id = note()
+  t.equal(note(), id, 'who shares a build shares its ticket')
+  t.strictSame(tickets.find(id), { id, state: 'waiting' })
   t.equal(tickets.find('other'), undefined)
   end()
   await new Promise(setImmediate)
-  t.strictSame(tickets.find('id'), { id: 'id', state: 'running' })
+  t.strictSame(tickets.find(id), { id, state: 'running' })
   end()
   await place.done
   await new Promise(setImmediate)
-  t.match(tickets.find('id'), { id: 'id', state: 'done', result: { durationMs: 7 } })
+  t.match(tickets.find(id), { id, state: 'done', result: { durationMs: 7 } })
+  t.equal(tickets.find(id), tickets.find(id), 'the same object, so that it is written once')
   now = 11 * 60_000
-  tickets.checkRoom()
-  tickets.note('second', place, Promise.reject(Object.assign(new Error('no'), { code: 'X' })))
+  const failed = tickets.note(other(), Promise.reject(Object.assign(new Error('no'), { code: 'X' })))
   await new Promise(setImmediate)
-  t.match(tickets.find('second'), { state: 'failed', error: { code: 'X', message: 'no' } })
-  t.ok(tickets.find('id'))
+  t.match(tickets.find(failed), { state: 'failed', error: { code: 'X', message: 'no' } })
+  t.ok(tickets.find(id))
   now++
-  tickets.checkRoom()
-  t.notOk(tickets.find('id'))
+  tickets.note(other(), new Promise(() => {}))
+  t.notOk(tickets.find(id))
 })
 
-t.test('there is room for so many tickets and no more, until old ones are forgotten', async (t) => {
-  let now = 0
-  const tickets = new Tickets(() => now)
-  const place = stage().queue.request('first')
-  for (let i = 0; i < 20_000; i++) {
-    tickets.checkRoom()
-    tickets.note(String(i), place, Promise.resolve(built.result))
-  }
+/** A place of a build of its own. */
+const other = () => stage().queue.request('other')
+
+t.test('of many tickets the oldest whose build has ended is forgotten', async (t) => {
+  const tickets = new Tickets(() => 0)
+  const waiting = tickets.note(other(), new Promise(() => {}))
+  const ended: string[] = []
+  for (let i = 0; i < 20_010; i++) ended.push(tickets.note(other(), Promise.resolve(built.result)))
   await new Promise(setImmediate)
-  t.throws(() => tickets.checkRoom(), { code: 'RI_ERR_BUSY', statusCode: 503 })
-  now = 11 * 60_000 + 1
-  tickets.checkRoom()
-  t.notOk(tickets.find('0'))
+  const known = ended.filter((id) => tickets.find(id))
+  t.equal(known.length, 19_999)
+  t.strictSame(known, ended.slice(11))
+  t.match(tickets.find(waiting), { state: 'running' }, 'but none that is still to come')
 })
+
+t.test(
+  'of many warnings those of the oldest results are forgotten; the same ones are kept once',
+  async (t) => {
+    const tickets = new Tickets(() => 0)
+    const note = async (message: string) => {
+      const warnings = Array.from({ length: 150_000 }, () => ({
+        code: 'front-matter',
+        base: 'b',
+        rel: 'x.md',
+        message
+      }))
+      const id = tickets.note(other(), Promise.resolve({ ...built.result, warnings }))
+      await new Promise(setImmediate)
+      return id
+    }
+    const ids: string[] = []
+    for (const message of ['same', 'same', 'same', 'same', 'another']) ids.push(await note(message))
+    t.ok(
+      ids.every((id) => tickets.find(id)),
+      'there is room for all of them'
+    )
+    t.equal(
+      tickets.find(ids[0] as string)?.result?.warnings,
+      tickets.find(ids[3] as string)?.result?.warnings
+    )
+    ids.push(await note('a third one'))
+    t.strictSame(
+      ids.map((id) => tickets.find(id) !== undefined),
+      [false, false, false, false, true, true]
+    )
+  }
+)
+
+t.test(
+  'what is being checked counts as what waits, and a few paths wait for no checks of many',
+  async (t) => {
+    const checks: { length: number; end(): void }[] = []
+    const builds = rebuilds({
+      build: () => new Promise(() => {}),
+      findEscape: ({ length }) =>
+        new Promise((resolve) => checks.push({ length, end: () => resolve(undefined) }))
+    })
+    builds.request(refresh)
+    const paths = (count: number) =>
+      jobFor({ paths: Array.from({ length: count }, (_, i) => ({ base: 'b', rel: `${i}.md` })) })
+    const callers = [{}, {}].map((caller) => ({ caller, signal: new AbortController().signal }))
+    const many = Array.from({ length: 99 }, () => builds.check(paths(1000), callers[0]))
+    const [gone, last] = [new AbortController(), builds.check(paths(1000), callers[1])]
+    await t.rejects(builds.check(paths(1000)), { code: 'RI_ERR_BUSY', message: /100000 paths/ })
+    const alone = builds.check(paths(1))
+    checks.pop()?.end()
+    await alone
+    checks.at(-1)?.end()
+    await new Promise(setImmediate)
+    t.equal(checks.length, 2, 'one turn each: the other caller is next')
+    t.ok(
+      checks.every(({ length }) => length <= 64),
+      'a few paths in one turn'
+    )
+    gone.abort()
+    for (let i = 0; checks[i]; await new Promise(setImmediate)) checks[i++]?.end()
+    await Promise.all([...many, last])
+    const slow = builds.check(paths(1000))
+    const quick = builds.check(paths(1))
+    checks.find(({ length }) => length === 1)?.end()
+    await quick
+    t.pass('a few paths were checked while many are')
+    for (let i = 0; checks[i]; await new Promise(setImmediate)) checks[i++]?.end()
+    await slow
+  }
+)
 
 t.test('there is room for so many requests behind a build, and for so many paths', async (t) => {
   const builds = rebuilds({ build: () => new Promise(() => {}) })
@@ -289,20 +363,4 @@ t.test('a manifest that can not be mended is mended less and less often', async 
   t.ok(count <= 2, `${count} builds`)
   await until(() => count === 3)
   await builds.stop()
-})
-
-t.test('there is room for so many warnings and no more; the same ones are kept once', async (t) => {
-  const tickets = new Tickets(() => 0)
-  const place = stage().queue.request('first')
-  const warnings = (message: string) =>
-    Array.from({ length: 150_000 }, () => ({ code: 'front-matter', base: 'b', rel: 'x.md', message }))
-  const note = async (id: string, message: string) => {
-    tickets.note(id, place, Promise.resolve({ ...built.result, warnings: warnings(message) }))
-    await new Promise(setImmediate)
-  }
-  for (const id of ['a', 'b', 'c', 'd']) await note(id, 'the same')
-  t.doesNotThrow(() => tickets.checkRoom())
-  await note('e', 'another')
-  await note('f', 'and another')
-  t.throws(() => tickets.checkRoom(), { code: 'RI_ERR_BUSY' })
 })

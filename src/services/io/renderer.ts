@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache'
-import pLimit from 'p-limit'
 import { Busy, ChildLost, NotRendered } from '../errors.js'
 import { digestOf } from '../etag.js'
-import { type MarkdownReport, TOO_LARGE } from '../markdown-report.js'
+import { Lanes } from '../lanes.js'
+import { type MarkdownReport, TOO_DEEP, TOO_LARGE } from '../markdown-report.js'
 import type { RendererTalk } from '../renderer-messages.js'
 import { Child } from './child.js'
 
@@ -18,6 +18,9 @@ const MOST_KEPT = 16 << 20
 const MOST_MEMORY = 512
 /** So many reports that can not be shown are remembered, and not tried again. */
 const MOST_REFUSED = 100
+/** A page that takes longer waits for all others the next time, in milliseconds; so many are remembered. */
+const SLOW_MS = 500
+const MAX_SLOW = 1000
 const THREADS = 1
 
 /** A page that is made for all who ask for it meanwhile. */
@@ -31,12 +34,14 @@ interface Making {
 export class Renderer {
   readonly #main: URL
   /** One after the other, so that who takes too long costs nobody else his page. */
-  readonly #inTurn = pLimit(1)
+  readonly #inTurn = new Lanes()
   readonly #making = new Map<string, Making>()
   readonly #kept = new LRUCache<string, string>({
     maxSize: MOST_KEPT,
     sizeCalculation: ({ length }) => length + 1
   })
+  /** Pages that took long when they were last made. */
+  readonly #slow = new LRUCache<string, true>({ max: MAX_SLOW })
   readonly #refused = new LRUCache<string, string>({ max: MOST_REFUSED })
   #child: Child<RendererTalk> | undefined
   #waiting = 0
@@ -71,14 +76,16 @@ export class Renderer {
     if (this.#waiting + length > MOST_WAITING)
       throw new Busy(`${this.#waiting} bytes of reports that are to be shown`)
     this.#waiting += length
-    const page = this.#inTurn(async () => {
-      // Nobody wants it any more: those behind it need not wait.
-      if (making.waiting === 0) throw new Busy('nobody waits')
-      return await this.#render(key, report)
-    }).finally(() => {
-      this.#waiting -= length
-      this.#making.delete(key)
-    })
+    const page = this.#inTurn
+      .run(this.#slow.has(key), async () => {
+        // Nobody wants it any more: those behind it need not wait.
+        if (making.waiting === 0) throw new Busy('nobody waits')
+        return await this.#render(key, report)
+      })
+      .finally(() => {
+        this.#waiting -= length
+        this.#making.delete(key)
+      })
     page.catch(() => {}) // all who waited may have gone
     const making: Making = { page, waiting: 0 }
     this.#making.set(key, making)
@@ -86,13 +93,15 @@ export class Renderer {
   }
 
   async #render(key: string, report: MarkdownReport): Promise<string> {
+    const began = performance.now()
     try {
       const page = await this.#running().ask(report)
+      if (performance.now() - began > SLOW_MS) this.#slow.set(key, true)
       this.#kept.set(key, page)
       return page
     } catch (cause) {
-      const reason =
-        cause instanceof ChildLost ? TOO_LONG : (cause as Error).message === TOO_LARGE ? TOO_LARGE : ODD
+      const told = [TOO_LARGE, TOO_DEEP].find((reason) => reason === (cause as Error).message)
+      const reason = cause instanceof ChildLost ? TOO_LONG : (told ?? ODD)
       if (!this.#stopped) this.#refused.set(key, reason)
       throw new NotRendered(reason)
     }
