@@ -1,7 +1,7 @@
 import type { Progress, Step } from '../schemas/rebuild.js'
-import type { Scanner } from './base-build.js'
 import type { Known } from './known.js'
 import { roundMs } from './outcome.js'
+import type { Scanner } from './scanner.js'
 
 /** How far a build has come is told so often, in milliseconds. */
 const PROGRESS_MS = 200

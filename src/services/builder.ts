@@ -1,21 +1,23 @@
-import type { BaseCount, ListingSettings, Status } from '../schemas/manifest.js'
+import type { ListingSettings, Status } from '../schemas/manifest.js'
 import type { Progress } from '../schemas/rebuild.js'
-import { asBefore, type BaseFound, buildBase, type Scanner } from './base-build.js'
+import { buildBase } from './base-build.js'
+import { asBefore, type BaseFound } from './base-found.js'
 import { BuildSteps } from './build-steps.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
-import { isNews, type Known, nothingKnown } from './known.js'
+import { type Known, nothingKnown } from './known.js'
+import { layOut } from './lay-out.js'
 import { otherSettings } from './listing-settings.js'
-import { encodeManifest, type Snapshot, snapshotOf } from './manifest.js'
+import { type Snapshot, snapshotOf } from './manifest.js'
 import { Memory, type MemoryPorts } from './memory.js'
 import { type Outcome, outcomeOf } from './outcome.js'
-import type { Began, Replacement } from './replacement.js'
-import { arrange, type Rows } from './rows.js'
+import type { Began } from './replacement.js'
+import { OVERTAKEN, type Saved, type SavePorts, saveManifest, saveStatus, UNCERTAIN } from './save.js'
+import type { Scanner } from './scanner.js'
 import type { Select } from './select.js'
 import { tallyBetween, tallyOf } from './tally.js'
-import type { Tracked } from './tracked.js'
 
 /** The outside of the builder. */
-export interface BuilderPorts {
+export interface BuilderPorts extends SavePorts {
   scanners: readonly Scanner[]
   /** Bases that overlap another, which are not looked at: the name, and the other's. */
   overlaps(): Map<string, string>
@@ -24,15 +26,11 @@ export interface BuilderPorts {
   maxDrop: number
   /** The settings that shape the listing. */
   settings: ListingSettings
-  manifest: MemoryPorts['manifest'] & {
-    stamps(): Promise<Began>
-    readStatus(): Promise<Status | undefined>
-    write(bytes: Buffer, replacement: Replacement): Promise<string>
-    writeStatus(status: Status, manifest: string | undefined): Promise<void>
-    sweep(): Promise<void>
-  }
-  /** Whether nothing is written yet: the manifest would lie in a base that may still be mounted over. */
-  isPlaceUncertain?(found: ReadonlyMap<string, Pick<BaseFound, 'entries'>>): boolean
+  manifest: MemoryPorts['manifest'] &
+    SavePorts['manifest'] & {
+      stamps(): Promise<Began>
+      readStatus(): Promise<Status | undefined>
+    }
   /** The listing that is served: what to go on from where there is no manifest. */
   lastGood(): Promise<Snapshot | undefined>
   /** Now, by the host's clock that never goes back. */
@@ -40,9 +38,6 @@ export interface BuilderPorts {
   /** Milliseconds since 1970. */
   now(): number
   progress(progress: Progress): void
-  warn(message: string): void
-  /** A manifest takes its place now, where it will be known by this sign. */
-  placing(sign: string): void
 }
 
 /** What lay in the manifest's place when a build began. */
@@ -50,18 +45,6 @@ interface Glance {
   began: Tick
   stamps: Began
   status: Status | undefined
-}
-
-interface Saved {
-  stamp?: string | undefined
-  notWritten?: string | undefined
-}
-
-/** The listing that a build made, and the manifest's bytes where those are not what it says already. */
-type Made = Pick<Outcome, 'listing' | 'snapshot'> & {
-  rows: Rows
-  reports?: readonly Tracked[]
-  bytes?: Buffer
 }
 
 /** Builds the manifest. It remembers the last one, so that a refresh need not read it again. */
@@ -118,9 +101,11 @@ export class Builder {
     const mode = this.#modeFor(job, known)
     const found = await steps.step('scan', () => this.#scan(known, { ...job, mode }, startedAt))
     const tally = tallyOf(known, found)
-    const made = await steps.step('reconcile', async () => this.#encode(known, found, startedAt))
+    const made = await steps.step('reconcile', async () =>
+      layOut(known, found, this.#ports.settings, startedAt)
+    )
     const { stamp, notWritten } = await steps.step('save', async () =>
-      save ? await this.#save(known, made, found, stamps) : { stamp: undefined, notWritten: 'RI_ERR_LOCKED' }
+      save ? await saveManifest(this.#ports, known, made.bytes, found, stamps) : LOCKED
     )
     const lastScan = mode === 'paths' ? scanIn(known.status) : undefined
     const run = {
@@ -137,7 +122,8 @@ export class Builder {
       otherSettings: this.#otherSettings(known)
     }
     const outcome = outcomeOf(tally, found, made, run)
-    if (notWritten === undefined) await this.#saveStatus(outcome.status, stamp)
+    if (notWritten === undefined)
+      this.#memory.isStatusOld = !(await saveStatus(this.#ports, outcome.status, stamp))
     this.#memory.remember(found, outcome, { ...made, stamp })
     return outcome
   }
@@ -216,61 +202,12 @@ export class Builder {
     await Promise.all(scanners.map(scan))
     return found
   }
-
-  /** Lays the manifest out anew, unless it says all there is to say already. */
-  #encode(known: Known, found: Map<string, BaseFound>, startedAt: number): Made {
-    const { settings } = this.#ports
-    const bases: BaseCount[] = [...found].map(([name, { entries: listed, status, home }]) => {
-      const seen = listed.size > 0 || status.status === 'ok' || known.bases.get(name)?.seen === true
-      const held = countOfHeld(listed)
-      return { name, count: listed.size, ...home, ...(seen && { seen }), ...(held > 0 && { held }) }
-    })
-    const { listing, rows } = known
-    if (listing && !isNews(known, found, bases, settings))
-      return { listing, rows, snapshot: () => snapshotOf(listing, rows) }
-    const reports = arrange(rows, found.values())
-    const generatedAt = (etag: string) =>
-      listing?.etag === etag ? listing.generatedAt : new Date(startedAt).toISOString()
-    const { facts, ...encoded } = encodeManifest(reports, bases, rows, generatedAt, settings)
-    return { ...encoded, listing: facts, reports }
-  }
-
-  /** @returns the manifest's stamp, or the error's code where it could not be written */
-  async #save(known: Known, { bytes }: Made, found: Map<string, BaseFound>, began: Began): Promise<Saved> {
-    const { manifest, placing, isPlaceUncertain } = this.#ports
-    try {
-      // What could not be read is not replaced: it may hold what is not known here.
-      if (known.late) return { notWritten: 'RI_ERR_LATE' }
-      if (!bytes) {
-        await manifest.sweep().catch(() => {})
-        return { stamp: known.stamp }
-      }
-      if (began.manifest === undefined && isPlaceUncertain?.(found)) return { notWritten: UNCERTAIN }
-      await manifest.sweep()
-      const keepsAside = known.isUnusable === true
-      return { stamp: await manifest.write(bytes, { began, keepsAside, placing }) }
-    } catch (error) {
-      return { notWritten: codeOf(error) }
-    }
-  }
-
-  async #saveStatus(status: Status, manifest: string | undefined): Promise<void> {
-    try {
-      await this.#ports.manifest.writeStatus(status, manifest)
-      this.#memory.isStatusOld = false
-    } catch (error) {
-      this.#memory.isStatusOld = true
-      if (codeOf(error) === OVERTAKEN) return // another build tells of its own
-      this.#ports.warn(`the manifest's companion could not be written (${codeOf(error)})`)
-    }
-  }
 }
 
 /** A build that is overtaken so often by others on the same manifest gives up: no lock keeps them apart. */
 const MAX_TURNS = 5
-const OVERTAKEN = 'RI_ERR_OVERTAKEN'
-/** The manifest is not written yet, and nothing is lost by that. */
-const UNCERTAIN = 'RI_ERR_PLACE_UNCERTAIN'
+/** Who does not hold the lock writes nothing. */
+const LOCKED: Saved = { notWritten: 'RI_ERR_LOCKED' }
 
 /** What is known without some bases. */
 function without(known: Known, names: readonly string[] = []): Known {
@@ -278,12 +215,6 @@ function without(known: Known, names: readonly string[] = []): Known {
   const entries = new Map([...known.entries].filter(([name]) => !names.includes(name)))
   const bases = new Map([...known.bases].filter(([name]) => !names.includes(name)))
   return { ...known, entries, bases, stamp: undefined }
-}
-
-function countOfHeld(entries: ReadonlyMap<string, Tracked>): number {
-  let count = 0
-  for (const { held } of entries.values()) if (held) count++
-  return count
 }
 
 /** What a companion tells of the last whole look at the bases. */
@@ -294,9 +225,4 @@ function scanIn(status: Status | undefined): Pick<Status, 'scanBegan' | 'scanMod
     ...(scanMode !== undefined && { scanMode }),
     ...(skippedLinks !== undefined && { skippedLinks })
   }
-}
-
-function codeOf(error: unknown): string {
-  const { code } = error as { code?: unknown }
-  return typeof code === 'string' ? code : 'unknown error'
 }

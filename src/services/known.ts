@@ -1,5 +1,5 @@
 import type { BaseCount, ListingSettings, Status } from '../schemas/manifest.js'
-import type { BaseFound } from './base-build.js'
+import type { BaseFound } from './base-found.js'
 import { isSameHome } from './base-place.js'
 import { firstLine, lineEnd, nameIn } from './lines.js'
 import type { ListingFacts, Snapshot } from './manifest.js'

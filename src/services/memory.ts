@@ -1,5 +1,5 @@
 import type { Status } from '../schemas/manifest.js'
-import type { BaseFound } from './base-build.js'
+import type { BaseFound } from './base-found.js'
 import type { Job } from './job.js'
 import { isForgotten, type Known, knownAgain, knownFrom, nothingKnown } from './known.js'
 import type { Snapshot } from './manifest.js'

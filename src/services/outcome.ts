@@ -1,7 +1,7 @@
 import type { Warning } from '../schemas/entry.js'
 import { type ListingSettings, MANIFEST_VERSION, type Status } from '../schemas/manifest.js'
 import type { BuildResult, Step } from '../schemas/rebuild.js'
-import type { BaseFound } from './base-build.js'
+import type { BaseFound } from './base-found.js'
 import type { Built } from './builder-messages.js'
 import type { ListingFacts, Snapshot } from './manifest.js'
 import type { Tally } from './tally.js'

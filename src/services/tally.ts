@@ -1,5 +1,5 @@
 import type { BuildResult } from '../schemas/rebuild.js'
-import type { BaseFound } from './base-build.js'
+import type { BaseFound } from './base-found.js'
 import type { Known } from './known.js'
 import type { Trackeds } from './tracked.js'
 
