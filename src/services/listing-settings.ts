@@ -8,10 +8,18 @@ const SHAPING = ['include', 'exclude', 'maxDrop'] as const satisfies readonly Se
 
 /** What a manifest says of the settings that it was made with: digests, so that no pattern is told. */
 export function listingSettingsOf(settings: Pick<Settings, (typeof SHAPING)[number]>): ListingSettings {
-  return Object.fromEntries(
-    SHAPING.map((name) => [name, digestOf(JSON.stringify(settings[name])).slice(0, 16)])
-  )
+  let made = digests.get(settings)
+  if (!made) {
+    made = Object.fromEntries(
+      SHAPING.map((name) => [name, digestOf(JSON.stringify(settings[name])).slice(0, 16)])
+    )
+    digests.set(settings, made)
+  }
+  return made
 }
+
+/** Made once: health asks for them each time. */
+const digests = new WeakMap<object, ListingSettings>()
 
 /** What a manifest's head says of how it was made. */
 export interface Made {
