@@ -71,14 +71,14 @@ export class Pages {
     const shelf = this.#shelf(snapshot)
     const key = filterKey(filter)
     if (key === undefined && limit === undefined && cursor === undefined) return shelf.whole
-    const mark = filterMark(key)
-    const from = cursor === undefined ? undefined : readCursor(cursor, mark)
+    const from = cursor === undefined ? undefined : readCursor(cursor, filterMark(key))
     const question = JSON.stringify([key, limit, cursor])
     const known = shelf.answers.get(question)
     if (known) return known
     let making = shelf.making.get(question)
     if (!making || making.over.signal.aborted) {
       const over = new AbortController()
+      const mark = filterMark(key)
       const make = () => this.#make(snapshot, shelf, { filter, limit, from, mark, signal: over.signal })
       making = { answer: this.#inTurn.run({ ...asker, signal: over.signal }, make), waiting: 0, over }
       this.#note(shelf, question, making)
