@@ -180,7 +180,7 @@ export const SettingTexts = Type.Object({
     value: 'NAME',
     allowed: 'host names or addresses without a port, comma between several',
     description:
-      'What the service may be called in `Host`, besides addresses, `localhost`, `HOST` and the name of the machine: the name that a reverse proxy passes on, or that of a service among containers',
+      'What the service may be called in `Host`, besides addresses (on loopback: its own), `localhost`, `HOST` and the name of the machine: the name that a reverse proxy passes on, or that of a service among containers',
     defaultText: 'none',
     repeatable: true
   }),

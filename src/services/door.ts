@@ -30,10 +30,12 @@ export function hostCheck(
   machine: string
 ): (header: string | undefined) => boolean {
   const names = new Set(['localhost', ...[host, machine].map(bare), ...allowedHosts])
+  // What listens on loopback alone is reached by no other address.
+  const isOwnAddress = (name: string) => isIP(name) > 0 && (!isLoopback(host) || isLoopback(name))
   return (header) => {
     if (header === undefined) return true // HTTP/1.0, which no web page speaks
     const name = hostnameIn(header)
-    return name !== undefined && name !== '' && (isIP(name) > 0 || names.has(name))
+    return name !== undefined && name !== '' && (isOwnAddress(name) || names.has(name))
   }
 }
 
