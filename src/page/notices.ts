@@ -37,7 +37,10 @@ export function noticesOf({ manifest, bases, builder }: Health, reached: Reached
       notices.push({ about: base.name, text: 'was not looked at yet; the first build does so.' })
   }
   if (manifest.status !== 'ok') {
-    const isMended = ['missing', 'corrupt'].includes(manifest.status) && builder.lastError === null
+    const isMended =
+      ['missing', 'corrupt'].includes(manifest.status) &&
+      builder.lastError === null &&
+      manifest.notes.length === 0
     const mended = isMended ? ' A build that makes it anew begins by itself.' : ''
     const since =
       manifest.checkedAt === null
@@ -45,6 +48,8 @@ export function noticesOf({ manifest, bases, builder }: Health, reached: Reached
         : ` What you see is the last good listing, of ${momentInWords(manifest.checkedAt)}.`
     notices.push({ about: 'The manifest', text: `${MANIFEST[manifest.status]}${mended}${since}` })
   }
+  for (const note of manifest.notes)
+    notices.push({ about: 'The manifest', text: ending(note.replace(/^the manifest /, '')) })
   if (builder.lastError !== null)
     notices.push({ about: 'The last build', text: `failed. ${sentence(builder.lastError)}` })
   return notices
@@ -77,7 +82,11 @@ function acceptCommand(base: string, { service, guarded }: Reached): string {
 }
 
 function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? '' : '.'}`
+  return ending(`${text.charAt(0).toUpperCase()}${text.slice(1)}`)
+}
+
+function ending(text: string): string {
+  return /[.!?]$/.test(text) ? text : `${text}.`
 }
 
 /** The state of the service: a line when something is wrong, and how old the listing is. */

@@ -7,7 +7,7 @@ import t, { type Test } from 'tap'
 import type { Health } from '../../src/schemas/health.js'
 import type { Listing } from '../../src/schemas/listing.js'
 import { closeBrowser, noBrowser, openPage } from '../browser.js'
-import { plant, Service, scratch, until } from '../support.js'
+import { plant, run, Service, scratch, until } from '../support.js'
 
 const skip = noBrowser
 
@@ -274,6 +274,21 @@ t.test('it comes back by itself when the service was away', { skip }, async (t) 
   t.teardown(() => again.stop('SIGKILL'))
   await shows(page, '204 reports')
   await until(async () => (await page.locator('#notices').textContent()) === '')
+})
+
+t.test('what other builds on the manifest have put there is told', { skip }, async (t) => {
+  const { url, folder, service } = await stage(t)
+  plant(folder, { 'c/one.md': '# One' })
+  const { page } = await openPage(t, url)
+  await shows(page, '203 reports')
+  const args = ['--base', `c=${folder}/c`, '--manifest', `${folder}/s/m.json`]
+  t.match(await run(['build', ...args]), { code: 1, stderr: /holds the base a,/ })
+  await service.rebuild()
+  await shows(page, '204 reports')
+  await page.reload()
+  const notice = page.locator('#notices p', { hasText: 'holds the base c, which is none of the bases here' })
+  await notice.waitFor()
+  t.match(await notice.textContent(), /^The manifest holds .*reports-index build --forget-base c\.$/)
 })
 
 t.test('what is wrong is said in plain words, with what to do', { skip }, async (t) => {
