@@ -117,11 +117,15 @@ function* checked({ head, body, state, sealed, seal }: Layout): Generator<void, 
     closeBraces(body)
     return undefined
   }
-  return {
-    snapshot: { body, etag, generatedAt, count, bases, ...(settings && { settings }) },
-    state: head.rules === RULES_VERSION ? state : Buffer.alloc(0),
-    isOwnLayout: true
-  }
+  const told = { body, etag, generatedAt, count }
+  if (head.rules === RULES_VERSION)
+    return { snapshot: { ...told, bases, ...(settings && { settings }) }, state, isOwnLayout: true }
+  return { snapshot: { ...told, bases: bases.map(plainCount) }, state: Buffer.alloc(0), isOwnLayout: true }
+}
+
+/** What other rules told of a base, but for where it lay: that may have meant something else. */
+function plainCount({ name, count, seen }: BaseCount): BaseCount {
+  return { name, count, ...(seen !== undefined && { seen }) }
 }
 
 const COUNTED_AT_ONCE = 1000

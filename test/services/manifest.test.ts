@@ -3,7 +3,7 @@ import t from 'tap'
 import type { Entry } from '../../src/schemas/entry.js'
 import { digestOf, namesEtag } from '../../src/services/etag.js'
 import { knownFrom } from '../../src/services/known.js'
-import { encodeManifest, type Snapshot } from '../../src/services/manifest.js'
+import { encodeManifest, SEAL_LINE_BYTES, type Snapshot, sealLine } from '../../src/services/manifest.js'
 import { type OpenedManifest, openManifest } from '../../src/services/open-manifest.js'
 import { compareEntries } from '../../src/services/order.js'
 import { arrange, noRows, settle } from '../../src/services/rows.js'
@@ -181,6 +181,20 @@ t.test('a manifest that was written anew without changing a word is what it was'
       : Object.fromEntries(Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1)))
   )
   t.match(openManifest(Buffer.from(sorted))?.state.length, 0, 'what is not sealed any more is not relied on')
+})
+
+t.test('of a manifest by other rules only the entries and their counts are relied on', async (t) => {
+  const bases = [{ name: 'b', count: 1, root: '0123456789abcdef', mount: 'x', seen: true }]
+  const { bytes } = encodeManifest([track(entry('a.md'), NO_STAMP, false)], bases, noRows, () => NOW)
+  const end = bytes.indexOf('\n')
+  const head = bytes.toString('utf8', 0, end).replace('"rules":3', '"rules":2')
+  const state = bytes.indexOf('\n"stamps"') + 1
+  const seal = bytes.length - SEAL_LINE_BYTES
+  const sealed = digestOf(head, bytes.subarray(state, seal))
+  const older = Buffer.concat([Buffer.from(head), bytes.subarray(end, seal), Buffer.from(sealLine(sealed))])
+  const opened = openManifest(older) as OpenedManifest
+  t.equal(opened.state.length, 0)
+  t.strictSame(opened.snapshot.bases, [{ name: 'b', count: 1, seen: true }])
 })
 
 t.test('what can be read of a manifest that cannot be taken is known by no stamp', async (t) => {
