@@ -62,7 +62,7 @@ export default async function reportsIndex(fastify: FastifyInstance): Promise<vo
     reply: FastifyReply
   ): Promise<FastifyReply> => {
     const served = await reader.current()
-    const part = await pages.part(served.snapshot, request.query, askerOf(request, reply))
+    const part = await pages.part(served.snapshot, request.query, () => askerOf(request, reply))
     return await sendAnswer(request, reply, part, headersOf(served))
   }
   const { config } = reading

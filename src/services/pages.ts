@@ -5,7 +5,7 @@ import { type Cursor, decodeCursor, encodeCursor, filterMark } from './cursor.js
 import { type Entries, parseEntries } from './entries.js'
 import { BadCursor, Busy, CursorGone, NoListing } from './errors.js'
 import { digestWithPauses } from './etag.js'
-import { anyone, FairQueue } from './fair-queue.js'
+import { type Asker, anyone, FairQueue } from './fair-queue.js'
 import type { History } from './history.js'
 import { CLOSE_LISTING, openListing } from './lines.js'
 import { filterKey, matcher, type Searchable } from './listing.js'
@@ -66,7 +66,7 @@ export class Pages {
   async part(
     snapshot: Snapshot,
     { limit, cursor, ...filter }: ListingQuery,
-    asker = anyone()
+    who: () => Asker = anyone
   ): Promise<Answer> {
     const shelf = this.#shelf(snapshot)
     const key = filterKey(filter)
@@ -75,6 +75,8 @@ export class Pages {
     const question = JSON.stringify([key, limit, cursor])
     const known = shelf.answers.get(question)
     if (known) return known
+    // Whether a client has gone is watched only where there is something to be made: that costs more than a known answer.
+    const asker = who()
     let making = shelf.making.get(question)
     if (!making || making.over.signal.aborted) {
       const over = new AbortController()

@@ -301,13 +301,13 @@ t.test('what nobody waits for is given up, and made again for who asks later', a
   const pages = new Pages(new History())
   const snapshot = snapshotOf(Array.from({ length: 5000 }, (_, i) => entry('a', `report ${i}`)))
   const clients = [new AbortController(), new AbortController()]
-  const ask = (signal: AbortSignal) => pages.part(snapshot, { q: 'report' }, { caller: {}, signal })
+  const ask = (signal: AbortSignal) => pages.part(snapshot, { q: 'report' }, () => ({ caller: {}, signal }))
   const [one, two] = clients.map(({ signal }) => ask(signal)) as [Promise<Answer>, Promise<Answer>]
   clients[0]?.abort()
   await t.rejects(one, { code: 'RI_ERR_BUSY' })
   t.equal(parsed(await two).total, 5000, 'the other one is served')
   const leave = new AbortController()
-  const given = pages.part(snapshot, { q: 'rep' }, { caller: {}, signal: leave.signal })
+  const given = pages.part(snapshot, { q: 'rep' }, () => ({ caller: {}, signal: leave.signal }))
   leave.abort()
   await t.rejects(given, { code: 'RI_ERR_BUSY' })
   t.equal(parsed(await pages.part(snapshot, { q: 'rep' })).total, 5000)
