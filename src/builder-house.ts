@@ -87,7 +87,7 @@ export function furnishBuilder({ settings, careful, wasRemote, isWanted, ...port
     maxDrop,
     settings: listingSettingsOf(settings),
     manifest: file,
-    isPlaceUncertain: (found) => isPlaceUncertain(manifest, bases, mounts(), found),
+    isPlaceUncertain: (found) => isPlaceUncertain(manifest, bases, mounts(), select, found),
     now,
     tick,
     ...ports

@@ -38,13 +38,14 @@ export function namesNow(folder: string, traits: ListingTraits = {}): Name[] {
     if (isOfListing(error)) throw error
   }
   traits.kinds = false
-  return fs.readdirSync(folder, BYTES).flatMap((bytes) => {
+  const names = fs.readdirSync(folder, BYTES).map((bytes) => {
     try {
-      return [nameOf(bytes, kindOf(fs.lstatSync(pathOf(folder, bytes))))]
+      return nameOf(bytes, kindOf(fs.lstatSync(pathOf(folder, bytes))))
     } catch (error) {
       return withoutKind(bytes, error)
     }
   })
+  return names.some(hasGone) ? stillListed(names, fs.readdirSync(folder, BYTES)) : names
 }
 
 const readdir = promisify(fs.readdir)
@@ -68,13 +69,13 @@ export async function namesSlowly(
   const found = await Promise.all(
     names.map(async (bytes) => {
       try {
-        return [nameOf(bytes, kindOf(await gate(() => lstat(pathOf(folder, bytes)))))]
+        return nameOf(bytes, kindOf(await gate(() => lstat(pathOf(folder, bytes)))))
       } catch (error) {
         return withoutKind(bytes, error)
       }
     })
   )
-  return found.flat()
+  return found.some(hasGone) ? stillListed(found, await gate(() => readdir(folder, BYTES))) : found
 }
 
 /** Whether an error is that of the listing, and not of a stat that Node added to it. */
@@ -82,10 +83,19 @@ function isOfListing(error: unknown): boolean {
   return (error as { syscall?: unknown }).syscall !== 'lstat'
 }
 
-/** A name that has gone since it was listed is none. */
-function withoutKind(bytes: Buffer, error: unknown): Name[] {
+function withoutKind(bytes: Buffer, error: unknown): Name {
   if (faultCode(error) === undefined) throw error
-  return isMissing(error) ? [] : [{ ...nameOf(bytes, 'unknown'), fault: error }]
+  return { ...nameOf(bytes, 'unknown'), fault: error }
+}
+
+function hasGone({ fault }: Name): boolean {
+  return fault !== undefined && isMissing(fault)
+}
+
+/** A name that has gone since it was listed is none; one that is listed again is there, whatever its stat says. */
+function stillListed(names: readonly Name[], again: readonly Buffer[]): Name[] {
+  const listed = new Set(again.map((bytes) => nameOf(bytes, 'unknown').name))
+  return names.filter((name) => !hasGone(name) || listed.has(name.name))
 }
 
 function pathOf(folder: string, name: Buffer): Buffer {

@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type BasePlace, placeDigest } from '../services/base-place.js'
 import { type Select, selects } from '../services/select.js'
 import { isDisk, type Mount, mountOf } from './mounts.js'
@@ -57,11 +58,13 @@ export function basePlaceOf(
   const start = root === '/' ? 1 : root.length + 1
   return {
     path: root,
-    mount: mount && mountDigest(mount),
-    mounts: below
-      .map((each) => ({ rel: each.point.slice(start), mount: mountDigest(each) }))
-      .filter(({ rel }) => isWalked(rel, select)),
-    present: new Set(mounts.map(mountDigest)),
+    id: mount && folderId(root, mount),
+    mounts: below.map(({ point }) => point.slice(start)).filter((rel) => isWalked(rel, select)),
+    idOf(rel) {
+      const path = join(root, rel)
+      const own = mountOf(path, mounts)
+      return own ? folderId(path, own) : ''
+    },
     isAutomount: mount?.type === 'autofs'
   }
 }
@@ -75,14 +78,19 @@ function isWalked(rel: string, select: Select): boolean {
 const digests = new Map<string, string>()
 const MAX_DIGESTS = 4096
 
-/** Device numbers are given anew at each mount, and disks are renumbered: neither tells a mount from another. */
-function mountDigest(mount: Mount): string {
-  const { point, type, root, source } = mount
-  const text = [point, type, root, isDisk(mount) ? '' : source].join('\0')
+/** A folder by its file system and its path there. */
+function folderId(path: string, mount: Mount): string {
+  const inner = join(mount.root, path.slice(mount.point === '/' ? 0 : mount.point.length))
+  const text = [mount.type, fileSystemOf(mount), inner].join('\0')
   const known = digests.get(text)
   if (known !== undefined) return known
   if (digests.size >= MAX_DIGESTS) digests.clear()
   const digest = placeDigest(text)
   digests.set(text, digest)
   return digest
+}
+
+/** Numbers of devices mean something for disks alone: all others, and some kinds of disks, get a new one at each mount. */
+function fileSystemOf(mount: Mount): string {
+  return isDisk(mount) && !/^(?:btrfs|zfs|bcachefs)$/.test(mount.type) ? mount.device : mount.source
 }

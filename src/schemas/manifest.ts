@@ -18,8 +18,11 @@ const BaseCount = Type.Object({
   ),
   mount: Type.Optional(
     Type.String({
-      description: 'A digest of the mount that its reports were found on, to notice that it is gone'
+      description: 'A digest of the file system that its reports were found on, and of their folder there'
     })
+  ),
+  before: Type.Optional(
+    Type.String({ description: 'The same of where they were found before, while some of them are missing' })
   ),
   mounts: Type.Optional(
     Type.Array(Type.Object({ rel: Type.String(), mount: Type.String() }), {

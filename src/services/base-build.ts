@@ -1,13 +1,14 @@
 import type { BaseStatus } from '../schemas/base-status.js'
 import type { Warning } from '../schemas/entry.js'
-import type { Status } from '../schemas/manifest.js'
+import type { BaseCount, Status } from '../schemas/manifest.js'
 import { asBefore, type BaseFound, homeIn, statusIn, warningsIn } from './base-found.js'
 import { lookAtPaths } from './base-paths.js'
 import { type BasePlace, goneMounts, homeAfter, isMoved } from './base-place.js'
+import { isBelowAny } from './losses.js'
 import { type Reconciled, reconcile } from './reconcile.js'
 import type { Look, Scan, ScanHints } from './scan-result.js'
 import type { BaseJob, Scanner } from './scanner.js'
-import { NO_STAMP, type Trackeds } from './tracked.js'
+import { countOfHeld, NO_STAMP, type Trackeds } from './tracked.js'
 
 /** One base's part of a build. */
 export async function buildBase(
@@ -34,7 +35,7 @@ async function scanBase(
   job: BaseJob
 ): Promise<BaseFound> {
   const { name } = scanner.base
-  const home = job.head ?? {}
+  const home: Partial<BaseCount> = job.head ?? {}
   const began = scanner.place()
   const look = await lookAtBase(scanner, before, began, job, hintsFor(job, last, name))
   const place = scanner.place()
@@ -49,6 +50,7 @@ async function scanBase(
     isMoved: isElsewhere,
     remote: scanner.remote,
     goneMounts: gone,
+    isHoldLost: (home.held ?? 0) > countOfHeld(before),
     now: job.now
   })
   if (isElsewhere && scan) forgetStamps(settled.entries, scan.read)
@@ -62,9 +64,20 @@ async function scanBase(
       ...(scan ? settled.warnings : warningsIn(last, name)).filter(({ code }) => code !== NOT_ACCEPTED),
       ...notAccepted(name, scan !== undefined, job)
     ],
-    home: isSettled ? homeAfter(home, place, settled.entries, gone, scan?.path) : homeIn(home),
+    home: isSettled
+      ? homeAfter(home, place, settled.entries, gone, seenBelow(scan), scan?.path)
+      : homeIn(home),
     skippedLinks: scan?.skippedLinks ?? 0,
     filesRead: scan?.filesRead ?? 0
+  }
+}
+
+/** Tells whether a scan saw a report at a rel, or below it. */
+function seenBelow(scan: Scan): (rel: string) => boolean {
+  return (rel) => {
+    const place = new Set([rel])
+    if (scan.same.some((seen) => isBelowAny(seen.rel, place))) return true
+    return [...scan.read.keys()].some((seen) => isBelowAny(seen, place))
   }
 }
 

@@ -43,11 +43,12 @@ export function asBefore(
   }
 }
 
-export function homeIn({ root, real, mount, mounts }: Home): Home {
+export function homeIn({ root, real, mount, before, mounts }: Home): Home {
   return {
     ...(root !== undefined && { root }),
     ...(real !== undefined && { real }),
     ...(mount !== undefined && { mount }),
+    ...(before !== undefined && { before }),
     ...(mounts && { mounts })
   }
 }

@@ -7,45 +7,60 @@ import type { Trackeds } from './tracked.js'
 export interface BasePlace {
   /** The root's path, links resolved. */
   path: string
-  /** Tells the mount that the root lies on from others, also after it was mounted anew; undefined where no table is to be had. */
-  mount: string | undefined
+  /**
+   * Tells the folder that the root is from others, by its file system and its path there: the same one in any mount namespace
+   * and by any path. Undefined where no mount table is to be had.
+   */
+  id: string | undefined
   /** Mounts below the root. */
-  mounts: readonly { rel: string; mount: string }[]
-  /** All mounts there are. */
-  present: ReadonlySet<string>
+  mounts: readonly string[]
+  /** The same of a folder below the root, by its rel. */
+  idOf(rel: string): string
   /** The root's file system is mounted when it is first entered. */
   isAutomount: boolean
 }
 
 /** Where the known reports of a base were found. */
-export type Home = Pick<BaseCount, 'root' | 'real' | 'mount' | 'mounts'>
+export type Home = Pick<BaseCount, 'root' | 'real' | 'mount' | 'before' | 'mounts'>
 
 /**
  * Whether a base's path leads to another folder than the one that its known reports were found in.
  * @param walked the folder that was walked, where only its own file system can resolve its links
  */
-export function isMoved({ root, real = root }: Home, { path }: BasePlace, walked?: string): boolean {
+export function isMoved(
+  { root, real = root, mount }: Home,
+  { path, id }: BasePlace,
+  walked?: string
+): boolean {
   if (root === undefined) return false
-  return root !== placeDigest(path) || (walked !== undefined && real !== placeDigest(walked))
+  const isSameFolder = root === placeDigest(path) || (id !== undefined && mount === id)
+  return !isSameFolder || (walked !== undefined && real !== placeDigest(walked))
 }
 
 /**
- * Mounts that known reports were found on and that are gone.
+ * Parts of a base that are another mount, or lie on another one, than the known reports were found on: the mount is gone, or
+ * hidden.
  * @param before the place when a look began
  * @param after the place when it had ended
  * @returns rel of their folders; '' for the base itself
  */
 export function goneMounts(home: Home, before: BasePlace, after: BasePlace): string[] {
-  if (isMoved(home, after) || after.mount === undefined) return []
-  const isGone = (mount: string) =>
-    !after.present.has(mount) || !(before.present.has(mount) || before.isAutomount)
-  const all = [...(home.mount === undefined ? [] : [{ rel: '', mount: home.mount }]), ...(home.mounts ?? [])]
-  return all.filter(({ mount }) => isGone(mount)).map(({ rel }) => rel)
+  if (isMoved(home, after) || after.id === undefined) return []
+  const looks = before.isAutomount ? [after] : [before, after]
+  // A mount that comes back is where reports were found before.
+  const isRootKnown = looks.every(({ id }) => id === home.mount || id === home.before)
+  const root = home.mount === undefined || isRootKnown ? [] : ['']
+  const below = (home.mounts ?? []).filter(({ rel, mount }) =>
+    looks.some((place) => place.idOf(rel) !== mount)
+  )
+  return [...root, ...below.map(({ rel }) => rel)]
 }
 
 /**
- * Where the reports of a base are found from now on: here, except those that are held because their mount is gone.
+ * Where the reports of a base are found from now on. While a part whose mount is gone shows no report, it is where they were
+ * found; what is held there is held by itself.
  * @param gone as `goneMounts` tells
+ * @param isSeen whether a report was seen at a rel, or below it
  * @param walked as for `isMoved`
  */
 export function homeAfter(
@@ -53,18 +68,24 @@ export function homeAfter(
   place: BasePlace,
   entries: Trackeds,
   gone: readonly string[],
+  isSeen: (rel: string) => boolean,
   walked?: string
 ): Home {
   const held = [...entries.values()].filter((tracked) => tracked.held?.until === 'seen')
   const isHeld = (rel: string) => held.some((tracked) => isBelowAny(tracked.rel, new Set([rel])))
-  const kept = (home.mounts ?? []).filter(({ rel }) => gone.includes(rel) && isHeld(rel))
-  const found = place.mounts.filter(({ rel }) => !kept.some((each) => each.rel === rel))
+  const kept = (home.mounts ?? []).filter(({ rel }) => gone.includes(rel) && isHeld(rel) && !isSeen(rel))
+  const found = place.mounts
+    .filter((rel) => !kept.some((each) => each.rel === rel))
+    .map((rel) => ({ rel, mount: place.idOf(rel) }))
   const mounts = [...kept, ...withReports(found, entries)]
-  const mount = gone.includes('') && held.length > 0 ? home.mount : place.mount
+  const isKept = gone.includes('') && held.length > 0 && !isSeen('')
+  const mount = isKept ? home.mount : place.id
+  const before = held.length === 0 ? undefined : mount === home.mount ? home.before : home.mount
   return {
-    root: placeDigest(place.path),
+    root: mount !== undefined && mount === home.mount && home.root ? home.root : placeDigest(place.path),
     ...(walked !== undefined && walked !== place.path && { real: placeDigest(walked) }),
     ...(mount !== undefined && { mount }),
+    ...(before !== undefined && { before }),
     ...(mounts.length > 0 && { mounts })
   }
 }
@@ -85,7 +106,8 @@ function withReports<T extends { rel: string }>(mounts: readonly T[], entries: T
 
 /** Whether two homes are the same. */
 export function isSameHome(a: Home, b: Home | undefined): boolean {
-  const told = ({ root, real, mount, mounts = [] }: Home) => JSON.stringify([root, real, mount, mounts])
+  const told = ({ root, real, mount, before, mounts = [] }: Home) =>
+    JSON.stringify([root, real, mount, before, mounts])
   return b !== undefined && told(a) === told(b)
 }
 

@@ -144,7 +144,7 @@ export class Builder {
   }
 
   async #covered(job: Job, status: Status | undefined): Promise<Outcome | undefined> {
-    if (!status || !isCoveredBy(job, status, this.#ports.tick())) return undefined
+    if (!status || !isCoveredBy(job, status, this.#ports.tick(), this.#names)) return undefined
     if (JSON.stringify(status.settings) !== JSON.stringify(this.#ports.settings)) return undefined
     // Read anew: what is remembered has no bytes that could be handed over.
     const { known } = await this.#memory.recall({ ...job, mend: true }, status, undefined)

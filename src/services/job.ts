@@ -37,16 +37,19 @@ export interface Scanned {
   scanMode?: string
   bases: readonly { name: string; status: string }[]
   doubts?: readonly { base: string }[]
+  warnings?: readonly { code: string; base: string }[]
 }
 
 /**
  * Whether a whole look at all bases does what a job asks for: it began after that was asked for, and not in a time to come
- * (as a damaged companion may say).
+ * (as a damaged companion may say); and it saw all that it was to see.
+ * @param bases names of the bases of this process
  */
 export function isCoveredBy(
   { mode, paths, acceptRemovals, forgetBases = [], mend, askedAt }: Job,
   scanned: Scanned,
-  now: Tick
+  now: Tick,
+  bases: readonly string[]
 ): boolean {
   const began = scanned.scanBegan as Tick | undefined
   if (
@@ -59,12 +62,15 @@ export function isCoveredBy(
     return false
   if (!isAfter(began, askedAt) || isAfter(began, now)) return false
   if (mode === 'full' && scanned.scanMode !== 'full') return false
-  // What is said of a file by name is believed at once; what a look found of a doubtful base is not.
-  return paths.every(
-    ({ base }) =>
-      scanned.bases.some(({ name, status }) => name === base && status === 'ok') &&
-      !scanned.doubts?.some((doubt) => doubt.base === base)
-  )
+  // What is said of a file by name is believed at once, what a look found of a doubtful base is not; and what another process
+  // could not look at this one may see: it may have other rights, or another view of what is mounted.
+  const doubtful = [
+    ...scanned.bases.filter(({ status }) => status !== 'ok').map(({ name }) => name),
+    ...(scanned.doubts ?? []).map(({ base }) => base),
+    ...(scanned.warnings ?? []).filter(({ code }) => code === 'unreadable').map(({ base }) => base)
+  ]
+  const asked = paths.length > 0 && mode === 'paths' ? paths.map(({ base }) => base) : bases
+  return asked.every((base) => scanned.bases.some(({ name }) => name === base) && !doubtful.includes(base))
 }
 
 export const refresh: Job = { mode: 'incremental', paths: [], acceptRemovals: [] }

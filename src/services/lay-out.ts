@@ -4,7 +4,7 @@ import { isNews, type Known } from './known.js'
 import { encodeManifest, snapshotOf } from './manifest.js'
 import type { Outcome } from './outcome.js'
 import { arrange, type Rows } from './rows.js'
-import type { Tracked } from './tracked.js'
+import { countOfHeld, type Tracked } from './tracked.js'
 
 /** The listing that a build made, and the manifest's bytes where those are not what it says already. */
 export type Made = Pick<Outcome, 'listing' | 'snapshot'> & {
@@ -33,10 +33,4 @@ export function layOut(
     listing?.etag === etag ? listing.generatedAt : new Date(startedAt).toISOString()
   const { facts, ...encoded } = encodeManifest(reports, bases, rows, generatedAt, settings)
   return { ...encoded, listing: facts, reports }
-}
-
-function countOfHeld(entries: ReadonlyMap<string, Tracked>): number {
-  let count = 0
-  for (const { held } of entries.values()) if (held) count++
-  return count
 }

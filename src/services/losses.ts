@@ -14,6 +14,8 @@ export interface Judgement {
   remote: boolean
   /** Parts whose mount is gone, as rel of a folder; '' for the base itself. */
   goneMounts: readonly string[]
+  /** Which reports were held is not known any more, but that some were: each that is missing may be one of them. */
+  isHoldLost: boolean
   /** Now, in milliseconds since 1970. */
   now: number
 }
@@ -68,7 +70,7 @@ function judgeFor(known: Trackeds, missing: readonly Tracked[], scan: Scan, judg
   const { maxDrop, acceptedUntil = Number.NEGATIVE_INFINITY, isMoved, remote, now } = judgement
   const isAny = scan.same.length + scan.read.size > 0
   if (maxDrop >= 1 || (isMoved && isAny)) return () => undefined
-  const isWhole = isAny && !judgement.goneMounts.includes('')
+  const isWhole = isAny && !judgement.goneMounts.includes('') && !judgement.isHoldLost
   const goneMounts = new Set(judgement.goneMounts)
   const newly = missing.filter(({ held, rel }) => !held && !isBelowAny(rel, goneMounts))
   const share = newly.length / Math.max(1, countOfNotHeld(known))

@@ -77,7 +77,7 @@ export class Memory {
   /** A manifest by a process that never knew a base, as it was away: what is known of it here is taken, and written. */
   async #withForgotten(known: Known): Promise<Known> {
     const { names, select, lastGood } = this.#ports
-    const forgotten = names.filter((name) => isForgotten(known.bases.get(name)))
+    const forgotten = names.filter((name) => !known.bases.has(name) || isForgotten(known.bases.get(name)))
     if (forgotten.length === 0) return known
     const served = await lastGood()
     const before = served ? knownAgain(served, this.#known, known.status, forgotten, select) : this.#known

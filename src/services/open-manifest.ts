@@ -123,9 +123,11 @@ function* checked({ head, body, state, sealed, seal }: Layout): Generator<void, 
   return { snapshot: { ...told, bases: bases.map(plainCount) }, state: Buffer.alloc(0), isOwnLayout: true }
 }
 
+type Counted = Pick<BaseCount, 'name' | 'count' | 'seen'> & { held?: number | undefined }
+
 /** What other rules told of a base, but for where it lay: that may have meant something else. */
-function plainCount({ name, count, seen }: BaseCount): BaseCount {
-  return { name, count, ...(seen !== undefined && { seen }) }
+function plainCount({ name, count, seen, held }: Counted): BaseCount {
+  return { name, count, ...(seen !== undefined && { seen }), ...(held !== undefined && { held }) }
 }
 
 const COUNTED_AT_ONCE = 1000
@@ -172,7 +174,11 @@ function sealedState(manifest: Manifest, facts: ListingFacts, listingBytes: numb
 function countsIn(bases: readonly BaseCount[], reports: readonly Entry[]): BaseCount[] {
   const counts = new Map(bases.map(({ name }) => [name, 0]))
   for (const { base } of reports) counts.set(base, (counts.get(base) ?? 0) + 1)
-  return [...counts].map(([name, count]) => ({ name, count, ...(count > 0 && { seen: true }) }))
+  // That some were held can only make a build more careful.
+  const held = new Map(bases.map((base) => [base.name, base.held]))
+  return [...counts].map(([name, count]) =>
+    plainCount({ name, count, held: held.get(name), ...(count > 0 && { seen: true }) })
+  )
 }
 
 /** Tracks an entry of which no stamp is known, in the order of keys that this program writes. */

@@ -87,3 +87,10 @@ export function isSameStamp(a: Stamp, b: Stamp): boolean {
 
 /** Tracked entries of one base, by rel. */
 export type Trackeds = Map<string, Tracked>
+
+/** How many reports are held. */
+export function countOfHeld(entries: ReadonlyMap<string, Tracked>): number {
+  let count = 0
+  for (const { held } of entries.values()) if (held) count++
+  return count
+}

@@ -32,7 +32,7 @@ t.test('names are told without kinds as they are with kinds, bad names too', asy
 })
 
 t.test('where Node cannot stat a name that it was told no kind of, that name alone is lost', async (t) => {
-  const root = t.testdir({ 'a.md': '', 'b.md': '', 'c.md': '' })
+  const root = t.testdir({ 'a.md': '', 'b.md': '', 'c.md': '', 'd.md': '' })
   const failed = Object.assign(fault('ENOENT'), { syscall: 'lstat' })
   const { readdirSync, lstatSync } = fs
   t.intercept(fs, 'readdirSync', {
@@ -43,7 +43,11 @@ t.test('where Node cannot stat a name that it was told no kind of, that name alo
   })
   t.intercept(fs, 'lstatSync', {
     value: (path: Buffer) => {
-      if (path.includes('b.md')) throw fault('ENOENT')
+      if (path.includes('b.md')) {
+        fs.rmSync(join(root, 'b.md'), { force: true })
+        throw fault('ENOENT')
+      }
+      if (path.includes('d.md')) throw fault('ENOENT')
       if (path.includes('c.md')) throw fault('EIO')
       return lstatSync(path)
     }
@@ -51,7 +55,8 @@ t.test('where Node cannot stat a name that it was told no kind of, that name alo
   const traits = {}
   t.match(sorted(namesNow(root, traits)), [
     { name: 'a.md', kind: 'file' },
-    { name: 'c.md', kind: 'unknown', fault: { code: 'EIO' } }
+    { name: 'c.md', kind: 'unknown', fault: { code: 'EIO' } },
+    { name: 'd.md', kind: 'unknown', fault: { code: 'ENOENT' } }
   ])
   t.strictSame(traits, { kinds: false })
   t.throws(() => fs.readdirSync(root, { withFileTypes: true }), { code: 'ENOENT' }, 'as Node does')

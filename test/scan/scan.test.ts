@@ -270,40 +270,54 @@ t.test('mounts are told from the kernel, links are resolved on local disks alone
   t.ok(realPathWithin(join(root, 'loop')))
 })
 
-t.test('a place tells mounts from one another, also after they were mounted anew', async (t) => {
+t.test('a folder is told from others by its file system and its path there', async (t) => {
   const base = '/srv/base'
-  const mount = (point: string, type: string, device: string, source = 'x') => ({
+  const mount = (point: string, type: string, device: string, source = 'x', root = '/') => ({
     point,
     type,
     device,
-    root: '/',
+    root,
     source
   })
   const select = makeSelect(INCLUDE, [])
-  const at = (...mounts: Mount[]) => basePlaceOf(placeAt(base, mounts), mounts, select)
+  const at = (mounts: Mount[], path = base) => basePlaceOf(placeAt(path, mounts), mounts, select)
   const disk = mount('/', 'ext4', '8:1')
   const far = mount(`${base}/far`, 'fuse.rclone', '0:41', 'gdrive:')
-  const whole = at(
+  const whole = at([
     disk,
     mount(`${base}/deep/x`, 'fuse.old', '0:40'),
     mount(`${base}/deep`, 'xfs', '8:2'),
     far,
     mount(`${base}/.hidden`, 'nfs4', '0:43')
-  )
-  t.strictSame(whole.path, base)
+  ])
+  t.equal(whole.path, base)
   t.strictSame(
-    whole.mounts.map(({ rel }) => rel),
+    whole.mounts,
     ['deep', 'far'],
     'neither what is hidden by another mount nor what is never walked'
   )
-  const again = at({ ...disk, device: '8:17', source: '/dev/sdb1' }, { ...far, device: '0:99' })
-  t.equal(again.mount, whole.mount)
-  t.ok(again.mounts[0]?.mount === whole.mounts[1]?.mount && again.present.has(whole.mount as string))
-  const other = at(disk, { ...far, source: 'dropbox:' })
-  t.not(other.mounts[0]?.mount, whole.mounts[1]?.mount)
-  t.notOk(other.present.has(whole.mounts[1]?.mount as string))
-  t.ok(at(disk, mount(base, 'autofs', '0:5')).isAutomount)
-  t.match(at(), { mount: undefined, mounts: [] }, 'where the system does not tell')
+  t.equal(
+    at([disk, { ...far, device: '0:99' }]).idOf('far'),
+    whole.idOf('far'),
+    'a remote that is mounted anew'
+  )
+  const elsewhere = mount('/reports', 'ext4', '8:1', 'x', base)
+  t.equal(
+    at([mount('/', 'overlay', '0:9'), elsewhere], '/reports').id,
+    whole.id,
+    'the same folder in a container'
+  )
+  t.equal(at([disk, mount(base, 'ext4', '8:1', 'x', base)]).id, whole.id, 'or bound onto itself')
+  const others: Record<string, Mount[]> = {
+    'another remote': [disk, { ...far, source: 'dropbox:' }],
+    'no mount': [disk],
+    'a mount over it': [disk, far, mount(`${base}/far`, 'tmpfs', '0:50', 'tmpfs')],
+    'another folder bound over it': [disk, far, mount(`${base}/far`, 'ext4', '8:1', 'x', '/empty')]
+  }
+  for (const [what, mounts] of Object.entries(others)) t.not(at(mounts).idOf('far'), whole.idOf('far'), what)
+  t.not(at([{ ...disk, device: '8:17' }]).id, whole.id, 'another disk')
+  t.ok(at([disk, mount(base, 'autofs', '0:5')]).isAutomount)
+  t.match(at([]), { id: undefined, mounts: [] }, 'where the system does not tell')
 })
 
 t.test(

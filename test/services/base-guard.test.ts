@@ -48,24 +48,29 @@ class World {
     return new Map(seen)
   }
 
-  /** Whether the base answers as a whole for a report. */
-  isWholeFor(rel: string): boolean {
-    return (
-      this.isAnswering &&
-      this.isMounted &&
-      this.visible.size > 0 &&
-      (this.isInnerMounted || !rel.startsWith('in/'))
-    )
+  /** Whether the part of the base answers that a report was found in. */
+  isWholeFor(foundOn: string | undefined): boolean {
+    if (!this.isAnswering || this.visible.size === 0) return false
+    if (foundOn === 'disk') return true
+    return this.isMounted && (foundOn !== 'inner' || this.isInnerMounted)
   }
 
   place(): BasePlace {
-    const mounts = this.isMounted && this.isInnerMounted ? [{ rel: 'in', mount: 'inner' }] : []
-    const present = new Set([
-      'disk',
-      ...(this.isMounted ? ['outer'] : []),
-      ...mounts.map(({ mount }) => mount)
-    ])
-    return { path: '/b', mount: this.isMounted ? 'outer' : 'disk', mounts, present, isAutomount: false }
+    const outer = this.isMounted ? 'outer' : 'disk'
+    const hasInner = this.isMounted && this.isInnerMounted
+    return {
+      path: '/b',
+      id: outer,
+      mounts: hasInner ? ['in'] : [],
+      idOf: (rel) => (hasInner && rel === 'in' ? 'inner' : `${outer}/${rel}`),
+      isAutomount: false
+    }
+  }
+
+  /** Where a report lies that can be seen. */
+  placeOf(rel: string): 'disk' | 'outer' | 'inner' {
+    if (!this.isMounted) return 'disk'
+    return this.isInnerMounted && rel.startsWith('in/') ? 'inner' : 'outer'
   }
 }
 
@@ -256,6 +261,8 @@ class Run {
   mine = builderOf(this.world, this.manifest)
   other = builderOf(this.world, this.manifest)
   log: string[] = []
+  /** Where each report was seen last. */
+  readonly #foundOn = new Map<string, string>()
 
   async start(): Promise<void> {
     for (const rel of FILES) this.world.write(rel)
@@ -275,10 +282,11 @@ class Run {
       if (after.has(rel)) continue
       const isAccepted = job.acceptRemovals.length > 0 && held.has(rel)
       this.assert(!visible.has(rel), `${rel} is there and left the listing`)
-      this.assert(isAccepted || this.world.isWholeFor(rel), `${rel} was lost`)
+      this.assert(isAccepted || this.world.isWholeFor(this.#foundOn.get(rel)), `${rel} was lost`)
       const isNamed = job.mode === 'paths' && job.paths.some((path) => path.rel === rel)
       this.assert(isAccepted || isNamed || !held.has(rel), `${rel} was held, and nobody said that it is gone`)
     }
+    for (const rel of visible.keys()) if (after.has(rel)) this.#foundOn.set(rel, this.world.placeOf(rel))
     if (job.mode === 'paths' || !this.world.isAnswering) return
     for (const rel of visible.keys()) this.assert(after.has(rel), `${rel} is there and not listed`)
     const stillHeld = this.manifest.held()

@@ -902,6 +902,76 @@ t.test('what a damaged manifest tells of a base counts only where that does not 
   })
 })
 
+t.test('what was held stays so where the manifest does not tell any more what it was', async (t) => {
+  const ways: Record<string, (text: string) => string> = {
+    'its state was taken out': (text) => {
+      const { stamps: _, ...rest } = JSON.parse(text)
+      return JSON.stringify(rest)
+    },
+    'its head was changed': (text) =>
+      JSON.stringify({ ...JSON.parse(text), generatedAt: '2026-01-01T00:00:00.000Z' })
+  }
+  for (const [what, change] of Object.entries(ways)) {
+    const files = Object.fromEntries(Array.from({ length: 100 }, (_, i) => [`a/${i}.md`, '']))
+    const folder = scratch(t, files)
+    const { builder, manifest } = await makeOne(folder)
+    for (let i = 0; i < 60; i++) fs.rmSync(join(folder, `a/${i}.md`))
+    await builder.build(refresh)
+    for (let i = 0; i < 30; i++) fs.writeFileSync(join(folder, `a/${i}.md`), '')
+    t.match((await builder.build(refresh)).result, { bases: [{ error: /^30 of 100 reports are missing/ }] })
+    fs.writeFileSync(manifest, change(fs.readFileSync(manifest, 'utf8')))
+    t.match(
+      (await builderOver(folder, ['a']).builder.build(refresh)).result,
+      {
+        count: 100,
+        bases: [{ status: 'suspect', error: /^30 of 100 reports are missing/ }]
+      },
+      what
+    )
+  }
+})
+
+t.test('a build that could not look at a base covers nobody who may', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'x.md': '' } })
+  const [mine, other] = [builderOver(folder, ['a', 'b']), builderOver(folder, ['a', 'b'])]
+  await mine.builder.build(refresh)
+  const askedAt = `here:${mine.clock.now}` as const
+  other.clock.now = mine.clock.now + 10
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  t.match((await other.builder.build(refresh)).result, { bases: [{ status: 'unavailable' }, {}] })
+  fs.renameSync(join(folder, 'away'), join(folder, 'a'))
+  fs.writeFileSync(join(folder, 'a/two.md'), '')
+  mine.clock.now += 20
+  t.match((await mine.builder.build({ ...refresh, askedAt })).result, {
+    count: 3,
+    bases: [{ status: 'ok' }, {}]
+  })
+})
+
+t.test('a manifest without one of the bases here costs it nothing that is known', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })
+  const mine = builderOver(folder, ['a', 'b'])
+  const { snapshot } = await mine.builder.build(refresh)
+  mine.served.snapshot = snapshot()
+  fs.renameSync(join(folder, 'a'), join(folder, 'away'))
+  fs.rmSync(mine.manifest)
+  await builderOver(folder, ['b']).builder.build(refresh)
+  t.match((await mine.builder.build(refresh)).result, {
+    count: 2,
+    bases: [{ status: 'unavailable', count: 1 }, {}]
+  })
+})
+
+t.test('what has the name of a manifest that is kept aside does not stop the mending', async (t) => {
+  const folder = t.testdir({ a: { 'one.md': '# One' } })
+  const { builder, manifest } = await makeOne(folder)
+  fs.mkdirSync(`${manifest}.bad`)
+  fs.writeFileSync(manifest, 'nonsense')
+  t.match(await builder.build(refresh), { notWritten: undefined })
+  t.strictSame(titlesIn(manifest), ['One'])
+  t.equal(fs.readFileSync(`${manifest}.bad.1`, 'utf8'), 'nonsense')
+})
+
 t.test('a manifest that lies aside is never a report', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One', 'm.md': 'nonsense' } })
   const texts = { manifest: join(folder, 'a/m.md'), include: '**/*' }
@@ -915,7 +985,13 @@ t.test('no manifest is made in a base that holds no report and may be mounted ov
   const folder = t.testdir({ a: {}, b: { 'one.md': '# One' } })
   const texts = { manifest: join(folder, 'a/_state/m.json') }
   const uncertain = (found: ReadonlyMap<string, { entries: ReadonlyMap<string, unknown> }>) =>
-    isPlaceUncertain(texts.manifest, [{ name: 'a', root: join(folder, 'a') }], readMounts(), found)
+    isPlaceUncertain(
+      texts.manifest,
+      [{ name: 'a', root: join(folder, 'a') }],
+      readMounts(),
+      makeSelect(['**/*.md'], []),
+      found
+    )
   const { builder } = builderOver(folder, ['a', 'b'], texts, { isPlaceUncertain: uncertain })
   const first = await builder.build(refresh)
   t.match(first, { notWritten: undefined, isDeferred: true, listing: { count: 1 } })
@@ -925,7 +1001,11 @@ t.test('no manifest is made in a base that holds no report and may be mounted ov
   t.match(await builder.build(refresh), { notWritten: undefined, isDeferred: false, listing: { count: 2 } })
   t.strictSame(titlesIn(texts.manifest), ['One', 'Two'])
   for (const rel of ['a/two.md', 'a/_state/m.json']) fs.rmSync(join(folder, rel))
-  fs.writeFileSync(join(folder, 'a/photo.jpg'), '')
+  fs.writeFileSync(join(folder, 'a/NOT_MOUNTED'), '')
+  t.match(await builderOver(folder, ['a'], texts, { isPlaceUncertain: uncertain }).builder.build(refresh), {
+    isDeferred: true
+  })
+  fs.mkdirSync(join(folder, 'a/pictures'))
   t.match(await builderOver(folder, ['a'], texts, { isPlaceUncertain: uncertain }).builder.build(refresh), {
     isDeferred: false
   })

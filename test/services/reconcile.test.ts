@@ -39,6 +39,7 @@ const judgement: Judgement = {
   isMoved: false,
   remote: false,
   goneMounts: [],
+  isHoldLost: false,
   now: NOW_MS
 }
 

@@ -204,6 +204,9 @@ async function stage<T>(
   }
 }
 
+/** Names that are tried for it. */
+const MAX_ASIDE = 3
+
 /** Keeps what cannot be used under a name of its own; one such file at most. */
 async function setAside(path: string, calls: Calls): Promise<void> {
   const size = await calls.stat(path).then(
@@ -211,10 +214,21 @@ async function setAside(path: string, calls: Calls): Promise<void> {
     () => 0
   )
   if (size === 0) return
-  const aside = asidePathOf(path)
-  await calls.unlink(aside).catch(() => {})
-  // A second name first: at no moment is there no manifest. Some file systems, and files of other users, have no second one.
-  await calls.link(path, aside).catch(() => calls.rename(path, aside))
+  for (let turn = 0; turn < MAX_ASIDE; turn++) {
+    const aside = `${asidePathOf(path)}${turn === 0 ? '' : `.${turn}`}`
+    // Something else may have this name, and stay.
+    await calls.unlink(aside).catch(() => {})
+    // A second name first: at no moment is there no manifest. Some file systems, and files of other users, have none.
+    const isKept = await calls.link(path, aside).then(
+      () => true,
+      () =>
+        calls.rename(path, aside).then(
+          () => true,
+          () => false
+        )
+    )
+    if (isKept) return
+  }
 }
 
 /** A rename would put a file in the place of a device or FIFO. */
