@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import type { Socket } from 'node:net'
 import type { ConnectionError, FastifyReply, FastifyRequest } from 'fastify'
 import type { ErrorAnswer } from './schemas/error.js'
 import { ERROR_HEADERS, RETRY_AFTER } from './services/answer-headers.js'
@@ -12,21 +11,25 @@ import { Busy } from './services/errors.js'
 
 const STATUSES: Record<string, number> = { ERR_HTTP_REQUEST_TIMEOUT: 408, HPE_HEADER_OVERFLOW: 431 }
 
-/** What is no HTTP, or too large or too slow for it. */
-export function answerClientError({ code }: ConnectionError, socket: Socket): void {
+/** A request that came behind one that is the last of its connection, by its own word. */
+const BEHIND_THE_LAST = 'HPE_CLOSED_CONNECTION'
+
+/**
+ * What is no HTTP, or too large or too slow for it: the last answer of a connection.
+ * @returns undefined where nothing is to be answered
+ */
+export function clientErrorAnswer({ code }: ConnectionError): string | undefined {
+  if (code === BEHIND_THE_LAST) return undefined
   const message = 'the request is not one that can be read'
   const answer = errorAnswer({ statusCode: STATUSES[code] ?? 400, code, message })
   const body = JSON.stringify(answer)
-  if (socket.writable && !socket.destroyed) {
-    socket.write(
-      `HTTP/1.1 ${answer.statusCode} ${answer.error}\r\nContent-Type: application/json; charset=utf-8\r\n` +
-        Object.entries(ERROR_HEADERS)
-          .map(([name, value]) => `${name}: ${value}\r\n`)
-          .join('') +
-        `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
-    )
-  }
-  socket.destroySoon()
+  return (
+    `HTTP/1.1 ${answer.statusCode} ${answer.error}\r\nContent-Type: application/json; charset=utf-8\r\n` +
+    Object.entries(ERROR_HEADERS)
+      .map(([name, value]) => `${name}: ${value}\r\n`)
+      .join('') +
+    `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`
+  )
 }
 
 /** A URL that can not be decoded, or has too long a part. */

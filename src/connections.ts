@@ -71,7 +71,7 @@ export class Connections {
   #admit(socket: Socket, ports: ConstructorParameters<typeof Pipeline>[1]): void {
     if (this.#pipelines.size - this.#reserved.size >= MAX_CONNECTIONS && !this.#makeRoom()) {
       this.#tellFull()
-      if (this.#reserved.size >= MAX_RESERVED || !isOfThisMachine(socket)) {
+      if (!isOfThisMachine(socket) || !this.#makeRoomInReserve()) {
         socket.destroy()
         return
       }
@@ -101,6 +101,18 @@ export class Connections {
     return longest !== undefined
   }
 
+  /** Closes the oldest of the reserved connections on which nothing is asked. */
+  #makeRoomInReserve(): boolean {
+    if (this.#reserved.size < MAX_RESERVED) return true
+    for (const socket of this.#reserved) {
+      if (!this.#pipelines.get(socket)?.isIdle) continue
+      socket.destroy()
+      this.#pipelines.delete(socket)
+      return this.#reserved.delete(socket)
+    }
+    return false
+  }
+
   #setKeepAlive(): void {
     const many = this.#pipelines.size >= MANY_CONNECTIONS
     this.#server.keepAliveTimeout = many ? SHORT_KEEP_ALIVE_MS : KEEP_ALIVE_MS
@@ -109,6 +121,16 @@ export class Connections {
   #isForHealth({ url = '' }: IncomingMessage, answer: ServerResponse): boolean {
     answer.setHeader('connection', 'close')
     return HEALTH.test(url)
+  }
+
+  /**
+   * What comes next on a connection cannot be read: it ends when all that was asked before has been answered.
+   * @param last its last answer, as it is sent
+   */
+  fail(socket: Socket, last: string | undefined): void {
+    const pipeline = this.#pipelines.get(socket)
+    if (pipeline) pipeline.fail(last)
+    else socket.destroy()
   }
 
   #arrive(request: IncomingMessage, answer: ServerResponse): void {

@@ -29,6 +29,8 @@ export class Pipeline {
   readonly #underWay = new Set<ServerResponse>()
   readonly #waiting: Exchange[] = []
   #isPaused = false
+  /** What was read cannot be understood: the last answer, where there is one, and the answer whose request it cuts off. */
+  #failure: { last: string | undefined; cut: ServerResponse | undefined } | undefined
   #idleSince = performance.now()
   #answered = 0
 
@@ -86,9 +88,33 @@ export class Pipeline {
 
   /** Reads on after a pause. A socket that is not read does not tell that its client has gone. */
   readOn(): void {
-    if (!this.#isPaused) return
+    if (!this.#isPaused || this.#failure) return
     this.#isPaused = false
     this.socket.resume()
+  }
+
+  /**
+   * What comes next on the connection cannot be read. All that was asked before is answered first; then the connection ends.
+   * @param last the last answer, as it is sent
+   */
+  fail(last: string | undefined): void {
+    if (this.#failure) return
+    const cut = [...this.#underWay].find(({ req }) => !req.complete)
+    this.#failure = { last, cut }
+    this.#pause()
+    this.#endFailed()
+  }
+
+  #endFailed(): void {
+    if (!this.#failure || this.#waiting.length > 0) return
+    const { last, cut } = this.#failure
+    for (const answer of this.#underWay) if (answer !== cut) return
+    if (cut?.headersSent || !this.socket.writable) {
+      this.socket.destroy()
+      return
+    }
+    if (last !== undefined) this.socket.write(last)
+    this.socket.destroySoon()
   }
 
   /** Forgets what waits: it is not answered. */
@@ -116,6 +142,7 @@ export class Pipeline {
       this.#answered++
       this.#idleSince = performance.now()
       if (this.#waiting.length > 0) this.#ports.askForTurn(this)
+      else this.#endFailed()
     })
     this.#ports.handle(request, answer)
   }

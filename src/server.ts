@@ -8,7 +8,7 @@ import fastify, {
   type RawRequestDefaultExpression
 } from 'fastify'
 import app from './app.js'
-import { answerBadUrl, answerClientError, answerExpectation } from './client-errors.js'
+import { answerBadUrl, answerExpectation, clientErrorAnswer } from './client-errors.js'
 import { Connections, finishAnswers } from './connections.js'
 import { loggerFor } from './log.js'
 import type { Settings } from './services/settings.js'
@@ -39,7 +39,7 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
     // A logger for each request costs more than all that it would say.
     childLoggerFactory: (logger, bindings, options) =>
       ['debug', 'trace'].includes(settings.logLevel) ? logger.child(bindings, options) : logger,
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => connections.fail(socket, clientErrorAnswer(error)),
     rewriteUrl: pathOf,
     frameworkErrors: answerBadUrl,
     requestTimeout: REQUEST_MS,
@@ -50,7 +50,7 @@ export async function serve(settings: Settings, { builds = true } = {}): Promise
       requireHostHeader: false // the guard says so in the shape of all errors
     }
   })
-  const connections = new Connections(server.server)
+  const connections: Connections = new Connections(server.server)
   connections.tellFull((message) => server.log.warn(message))
   server.server.on('checkExpectation', answerExpectation)
   await server.register(app, { settings, alone: true, builds })

@@ -3,8 +3,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import { type AddressInfo, connect, type Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
+import type { ConnectionError } from 'fastify'
 import t, { type Test } from 'tap'
+import { clientErrorAnswer } from '../src/client-errors.js'
 import { Connections } from '../src/connections.js'
+import { FairQueue } from '../src/services/fair-queue.js'
 import { dose, rounds } from './dose.js'
 import { until } from './support.js'
 
@@ -189,3 +192,108 @@ t.test('a process ends with 0 whatever its event loop is busy with', async (t) =
     t.equal(await new Promise((resolve) => child.on('exit', (code, by) => resolve(code ?? by))), 0, loop)
   }
 })
+
+/** A server that answers what cannot be read as the service does. */
+async function failing(t: Test, handler: Handler) {
+  const made = await stage(t, handler)
+  made.server.on('clientError', (error: ConnectionError, socket: Socket) =>
+    made.connections.fail(socket, clientErrorAnswer(error))
+  )
+  return made
+}
+
+const statusesIn = (text: string) =>
+  [...text.matchAll(/HTTP\/1\.1 (\d+) /g)].map(([, status]) => Number(status))
+const LAST = 'GET /last HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n'
+
+t.test(
+  'what cannot be read is answered behind all that was asked before, and in the place of none',
+  async (t) => {
+    const { open } = await failing(t, ({ url }, answer) => {
+      if (url === '/slow') setTimeout(() => answer.end('slow'), 50)
+      else answer.end('quick')
+    })
+    const shapes: [string, string[], number[]][] = [
+      ['alone', ['X\r\n\r\n'], [400]],
+      ['behind quick ones', [get('/1'), get('/2'), get('/3'), 'X\r\n\r\n'], [200, 200, 200, 400]],
+      ['behind one that takes a while', [get('/slow'), 'X\r\n\r\n'], [200, 400]],
+      [
+        'behind more than may be under way',
+        [...Array(20).fill(get('/slow')), 'X\r\n\r\n'],
+        [...Array(20).fill(200), 400]
+      ],
+      [
+        'headers that are too large',
+        [get('/slow'), `GET / HTTP/1.1\r\nA: ${'a'.repeat(40_000)}\r\n\r\n`],
+        [200, 431]
+      ],
+      [
+        'a body that is longer than it says',
+        [`POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}??`],
+        [200, 400]
+      ],
+      ['a request behind the last one', [get('/slow'), LAST, get('/more')], [200, 200]],
+      [
+        'a body that breaks off',
+        ['POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZ\r\n'],
+        [200]
+      ]
+    ]
+    for (const [what, requests, statuses] of shapes) {
+      const socket = open(...requests)
+      const text = textOf(socket)
+      await new Promise((resolve) => socket.once('close', resolve))
+      t.strictSame(statusesIn(text()), statuses, what)
+    }
+  }
+)
+
+t.test('nothing is written into an answer that is being sent', async (t) => {
+  const body = 'b'.repeat(2_000_000)
+  const { open } = await failing(t, ({ url }, answer) => {
+    if (url === '/stream') {
+      answer.writeHead(200, { 'content-type': 'text/event-stream' })
+      answer.write('first')
+      setTimeout(() => answer.end('last'), 100)
+    } else answer.end(body)
+  })
+  for (const [path, end] of [
+    ['/large', 'bbb'],
+    ['/stream', 'last\r\n0\r\n\r\n']
+  ] as const) {
+    const socket = open(get(path), 'X\r\n\r\n')
+    const text = textOf(socket)
+    await new Promise((resolve) => socket.once('close', resolve))
+    const [first = '', ...more] = text().split('HTTP/1.1 400')
+    t.ok(first.endsWith(end), `${path}: the answer first`)
+    t.equal(more.length, 1, 'then the last one')
+  }
+})
+
+t.test(
+  'who asks for little is not refused where another one has asked for all that there is room for',
+  async (t) => {
+    const queue = new FairQueue({ atOnce: 1, maxWaiting: 4, what: 'questions' })
+    const asker = () => ({ caller: {}, signal: new AbortController().signal })
+    const [many, one] = [asker(), asker()]
+    let open = () => {}
+    const gate = new Promise<void>((resolve) => (open = resolve))
+    const order: string[] = []
+    const ask = (who: typeof many, name: string) =>
+      queue.run(who, async () => {
+        await gate
+        order.push(name)
+      })
+    const asked = Array.from({ length: 5 }, (_, i) =>
+      ask(many, `many ${i}`).catch(({ code }: Busied) => code)
+    )
+    const honest = ask(one, 'one')
+    t.equal(await asked[4], 'RI_ERR_BUSY', 'the last of who has asked for most')
+    await t.rejects(ask(many, 'more'), { code: 'RI_ERR_BUSY' })
+    open()
+    await Promise.all([...asked, honest])
+    t.strictSame(order, ['many 0', 'many 1', 'one', 'many 2', 'many 3'])
+  }
+)
+
+type Busied = { code: string }

@@ -5,6 +5,7 @@ import { connect } from 'node:net'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
+import { anyone } from '../src/services/fair-queue.js'
 import { Renderer } from '../src/services/io/renderer.js'
 import { Lanes } from '../src/services/lanes.js'
 import { isNestedBeyond } from '../src/services/nesting.js'
@@ -436,11 +437,11 @@ t.test('what is slow waits for all that is quick', async (t) => {
     if (name === 'fails') throw new Error(name)
   }
   await Promise.allSettled([
-    lanes.run(false, work('first')),
-    lanes.run(true, work('slow')),
-    lanes.run(false, work('fails')),
-    lanes.run(true, work('slow, too')),
-    lanes.run(false, work('last'))
+    lanes.run(false, lanes, work('first')),
+    lanes.run(true, lanes, work('slow')),
+    lanes.run(false, lanes, work('fails')),
+    lanes.run(true, lanes, work('slow, too')),
+    lanes.run(false, lanes, work('last'))
   ])
   t.strictSame(done, ['first', 'fails', 'last', 'slow', 'slow, too'])
 })
@@ -455,14 +456,16 @@ t.test('pages that nobody waits for are not made', async (t) => {
   })
   const slow = Array.from({ length: 12 }, (_, i) => {
     const gone = new AbortController()
-    const page = renderer.render(report(`# ${i}\n${'# a-1\n# a\n'.repeat(60_000)}`), gone.signal)
+    const page = renderer.render(report(`# ${i}\n${'# a-1\n# a\n'.repeat(60_000)}`), {
+      caller: gone,
+      signal: gone.signal
+    })
     return { gone, page: page.catch((error: { code: string }) => error.code) }
   })
   for (const { gone } of slow) gone.abort()
-  const { signal } = new AbortController()
   const [one, again] = await Promise.all([
-    renderer.render(report('# One'), signal),
-    renderer.render(report('# One'), signal)
+    renderer.render(report('# One'), anyone()),
+    renderer.render(report('# One'), anyone())
   ])
   t.match(one, '<h1 id="one">One</h1>')
   t.equal(again, one)

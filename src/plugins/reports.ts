@@ -13,7 +13,7 @@ export default fp<ReportsPluginOptions>(
   async function reportsPlugin(fastify: FastifyInstance, { opener, renderer }) {
     fastify.decorate('reports', {
       open: (base, rel) => opener.open(base, rel),
-      render: (report, signal) => renderer.render(report, signal)
+      render: (report, asker) => renderer.render(report, asker)
     })
     fastify.addHook('preClose', async () => opener.refuse())
     fastify.addHook('onClose', async () => {

@@ -7,6 +7,7 @@ import { TagGone } from '../services/errors.js'
 import { digestIn } from '../services/tag.js'
 import { answered, json, problem, reading, retryAfter } from './answers.js'
 import { sendAnswer } from './send.js'
+import { hasTurn } from './turn.js'
 import '../services/decorators.js'
 
 /** Answers of this kind are kept for all who followed from the same listing, so many bytes of them. */
@@ -138,13 +139,5 @@ export default async function following(fastify: FastifyInstance): Promise<void>
     }
     followers.add(reply.raw, request.headers['last-event-id'] as string | undefined)
     return reply
-  })
-}
-
-/** Waits until an answer is the first of its connection that is still to be sent; false where the connection closes first. */
-async function hasTurn(answer: FastifyReply['raw']): Promise<boolean> {
-  if (answer.socket || answer.destroyed) return !answer.destroyed
-  return await new Promise((resolve) => {
-    answer.once('socket', () => resolve(true)).once('close', () => resolve(false))
   })
 }

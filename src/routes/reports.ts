@@ -14,6 +14,7 @@ import { PAGE_POLICY, PAGE_VERSION } from '../services/page-look.js'
 import { mediaTypeOf, REPORT_POLICY } from '../services/report-policy.js'
 import { problem, reading, retryAfter } from './answers.js'
 import { askerOf } from './asker.js'
+import { hasTurn } from './turn.js'
 import '../services/decorators.js'
 
 const Bytes = Type.Unsafe<Buffer>({ type: 'string', contentMediaType: 'application/octet-stream' })
@@ -78,6 +79,8 @@ export default async function reportRoutes(fastify: FastifyInstance): Promise<vo
   const { settings } = fastify.reportsIndex
   const send = async (request: Request, reply: FastifyReply): Promise<FastifyReply> => {
     const entry = await listed(fastify, request.params['*'])
+    // One that waits behind another answer would hold its file open meanwhile.
+    if (!(await hasTurn(reply.raw))) return reply.hijack()
     const file = await fastify.reports.open(entry.base, entry.rel)
     try {
       return await answer(fastify, request, reply, entry, file)
@@ -180,11 +183,11 @@ async function pageOf(
   entry: Entry,
   file: ReportFile
 ): Promise<string> {
-  const { signal } = askerOf(request, reply)
+  const asker = askerOf(request, reply)
   const parts: Buffer[] = []
   for await (const part of file.bytes(0, Math.min(file.size, MOST_SHOWN))) parts.push(part)
   return await fastify.reports.render(
     { entry, bytes: Buffer.concat(parts), cut: file.size > MOST_SHOWN },
-    signal
+    asker
   )
 }

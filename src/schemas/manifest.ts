@@ -25,9 +25,16 @@ const BaseCount = Type.Object({
     Type.String({ description: 'The same of where they were found before, while some of them are missing' })
   ),
   mounts: Type.Optional(
-    Type.Array(Type.Object({ rel: Type.String(), mount: Type.String() }), {
-      description: 'The same of mounts below it that hold reports'
-    })
+    Type.Array(
+      Type.Object({
+        rel: Type.String(),
+        mount: Type.String(),
+        isOver: Type.Optional(Type.Boolean({ description: 'It is gone, and other reports lie in its place' }))
+      }),
+      {
+        description: 'The same of mounts below it that hold reports'
+      }
+    )
   ),
   held: Type.Optional(
     Type.Integer({ minimum: 1, description: 'How many of its reports are missing and stay listed' })

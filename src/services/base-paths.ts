@@ -1,5 +1,5 @@
 import type { BaseFound } from './base-found.js'
-import { goneMounts, isMoved } from './base-place.js'
+import { goneMounts, isMountAway, isMoved } from './base-place.js'
 import { isBelowAny } from './losses.js'
 import { awaySentence, suspicionOf } from './reconcile.js'
 import type { BaseJob, Scanner } from './scanner.js'
@@ -26,11 +26,12 @@ export async function lookAtPaths(scanner: Scanner, found: BaseFound, job: BaseJ
   const entries = new Map(found.entries)
   for (const [rel, tracked] of look.found) {
     const isHeld = entries.get(rel)?.held !== undefined
+    const isAway = isHeld && isMountAway(found.home, place, rel)
     if (tracked) {
       const seen = tracked.held ? withHeld(tracked, undefined) : tracked
       entries.set(rel, seen)
       found.read.set(rel, seen)
-    } else if (isBelieved(rel)) {
+    } else if (isBelieved(rel) && !isAway) {
       entries.delete(rel)
       found.read.delete(rel)
     } else continue

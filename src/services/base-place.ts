@@ -50,10 +50,17 @@ export function goneMounts(home: Home, before: BasePlace, after: BasePlace): str
   // A mount that comes back is where reports were found before.
   const isRootKnown = looks.every(({ id }) => id === home.mount || id === home.before)
   const root = home.mount === undefined || isRootKnown ? [] : ['']
-  const below = (home.mounts ?? []).filter(({ rel, mount }) =>
-    looks.some((place) => place.idOf(rel) !== mount)
+  const below = (home.mounts ?? []).filter(
+    ({ rel, mount, isOver }) => !isOver && looks.some((place) => place.idOf(rel) !== mount)
   )
   return [...root, ...below.map(({ rel }) => rel)]
+}
+
+/** Whether the mount that a held report was found on is still gone, though other reports lie in its place now. */
+export function isMountAway({ before, mounts = [] }: Home, place: BasePlace, rel: string): boolean {
+  if (before !== undefined && place.id !== before) return true
+  const away = mounts.filter((each) => each.isOver && place.idOf(each.rel) !== each.mount)
+  return isBelowAny(rel, new Set(away.map((each) => each.rel)))
 }
 
 /**
@@ -73,7 +80,10 @@ export function homeAfter(
 ): Home {
   const held = [...entries.values()].filter((tracked) => tracked.held?.until === 'seen')
   const isHeld = (rel: string) => held.some((tracked) => isBelowAny(tracked.rel, new Set([rel])))
-  const kept = (home.mounts ?? []).filter(({ rel }) => gone.includes(rel) && isHeld(rel) && !isSeen(rel))
+  const isBack = ({ rel, mount }: { rel: string; mount: string }) => place.idOf(rel) === mount
+  const kept = (home.mounts ?? [])
+    .filter((each) => !isBack(each) && isHeld(each.rel))
+    .map(({ rel, mount, isOver }) => ({ rel, mount, ...((isOver || isSeen(rel)) && { isOver: true }) }))
   const found = place.mounts
     .filter((rel) => !kept.some((each) => each.rel === rel))
     .map((rel) => ({ rel, mount: place.idOf(rel) }))

@@ -1,3 +1,4 @@
+import type { Asker } from './fair-queue.js'
 import type { Followers } from './followers.js'
 import type { History } from './history.js'
 import type { MarkdownReport } from './markdown-report.js'
@@ -24,7 +25,7 @@ export interface Reports {
    * @param signal who asked has gone
    * @throws NotRendered, Busy
    */
-  render(report: MarkdownReport, signal: AbortSignal): Promise<string>
+  render(report: MarkdownReport, asker: Asker): Promise<string>
 }
 
 /** What plugins and routes meet through. */

@@ -15,6 +15,7 @@ export function anyone(): Asker {
 
 interface Waiting {
   begin(): void
+  refuse(): void
 }
 
 /** Does work for many callers: a few at once, one of each caller in turn, and no more of it waits than there is room for. */
@@ -40,7 +41,7 @@ export class FairQueue {
    */
   async run<R>({ caller, signal }: Asker, work: () => Promise<R>): Promise<R> {
     if (signal.aborted) throw new Busy(GONE)
-    if (this.#waiting >= this.#maxWaiting) throw new Busy(`${this.#waiting} ${this.#what}`)
+    if (this.#waiting >= this.#maxWaiting && !this.#makeRoom(caller)) throw this.#busy()
     if (this.#running >= this.#atOnce) await this.#turn(caller, signal)
     else this.#running++
     try {
@@ -49,6 +50,20 @@ export class FairQueue {
       this.#running--
       this.#beginNext()
     }
+  }
+
+  #busy(): Error {
+    return new Busy(`${this.#waiting} ${this.#what}`)
+  }
+
+  /** Refuses the last work of the caller for whom most waits, where that is more than what waits for this one. */
+  #makeRoom(caller: object): boolean {
+    let most: [object, Set<Waiting>] | undefined
+    for (const each of this.#callers) if (!most || each[1].size > most[1].size) most = each
+    const own = this.#callers.get(caller)?.size ?? 0
+    const last = most && own + 1 < most[1].size ? [...most[1]].at(-1) : undefined
+    last?.refuse()
+    return last !== undefined
   }
 
   #turn(caller: object, signal: AbortSignal): Promise<void> {
@@ -61,6 +76,11 @@ export class FairQueue {
         begin: () => {
           signal.removeEventListener('abort', leave)
           resolve()
+        },
+        refuse: () => {
+          signal.removeEventListener('abort', leave)
+          this.#forget(caller, waiting)
+          reject(this.#busy())
         }
       }
       signal.addEventListener('abort', leave)

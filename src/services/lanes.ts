@@ -1,13 +1,15 @@
-/** Does one piece of work after the other; what is slow waits for all that is not. */
+type Work = () => Promise<void>
+
+/** Does one piece of work after the other, one of each caller in turn; what is slow waits for all that is not. */
 export class Lanes {
-  readonly #quick: (() => Promise<void>)[] = []
-  readonly #slow: (() => Promise<void>)[] = []
+  readonly #quick = new Lane()
+  readonly #slow = new Lane()
   #isAtWork = false
 
-  run<R>(isSlow: boolean, work: () => Promise<R>): Promise<R> {
+  run<R>(isSlow: boolean, caller: object, work: () => Promise<R>): Promise<R> {
     const lane = isSlow ? this.#slow : this.#quick
     const done = new Promise<R>((resolve, reject) => {
-      lane.push(() => work().then(resolve, reject))
+      lane.push(caller, () => work().then(resolve, reject))
     })
     if (!this.#isAtWork) void this.#doAll()
     return done
@@ -20,7 +22,28 @@ export class Lanes {
     this.#isAtWork = false
   }
 
-  #next(): (() => Promise<void>) | undefined {
+  #next(): Work | undefined {
     return this.#quick.shift() ?? this.#slow.shift()
+  }
+}
+
+/** Work of many callers, in turns. */
+class Lane {
+  readonly #callers = new Map<object, Work[]>()
+
+  push(caller: object, work: Work): void {
+    const own = this.#callers.get(caller) ?? []
+    own.push(work)
+    this.#callers.set(caller, own)
+  }
+
+  shift(): Work | undefined {
+    const [next] = this.#callers
+    if (!next) return undefined
+    const [caller, own] = next
+    const work = own.shift()
+    this.#callers.delete(caller)
+    if (own.length > 0) this.#callers.set(caller, own) // behind all others
+    return work
   }
 }

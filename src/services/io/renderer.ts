@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { Busy, ChildLost, NotRendered } from '../errors.js'
 import { digestOf } from '../etag.js'
+import type { Asker } from '../fair-queue.js'
 import { Lanes } from '../lanes.js'
 import { type MarkdownReport, TOO_DEEP, TOO_LARGE } from '../markdown-report.js'
 import type { RendererTalk } from '../renderer-messages.js'
@@ -19,8 +20,10 @@ const MOST_MEMORY = 512
 /** So many reports that can not be shown are remembered, and not tried again. */
 const MOST_REFUSED = 100
 /** A page that takes longer waits for all others the next time, in milliseconds; so many are remembered. */
-const SLOW_MS = 500
-const MAX_SLOW = 1000
+const SLOW_MS = 100
+const MAX_SLOW = 10_000
+/** One that was not made yet counts as slow from so many bytes on. */
+const MIN_SLOW_BYTES = 64 << 10
 const THREADS = 1
 
 /** A page that is made for all who ask for it meanwhile. */
@@ -41,7 +44,7 @@ export class Renderer {
     sizeCalculation: ({ length }) => length + 1
   })
   /** Pages that took long when they were last made. */
-  readonly #slow = new LRUCache<string, true>({ max: MAX_SLOW })
+  readonly #slow = new LRUCache<string, boolean>({ max: MAX_SLOW })
   readonly #refused = new LRUCache<string, string>({ max: MOST_REFUSED })
   #child: Child<RendererTalk> | undefined
   #waiting = 0
@@ -53,17 +56,17 @@ export class Renderer {
   }
 
   /**
-   * @param signal who asked has gone
+   * @param asker whose turn it takes, until that has gone
    * @throws NotRendered, Busy
    */
-  async render(report: MarkdownReport, signal: AbortSignal): Promise<string> {
+  async render(report: MarkdownReport, asker: Asker): Promise<string> {
     const key = digestOf(JSON.stringify([report.entry, report.cut]), report.bytes)
     const kept = this.#kept.get(key)
     if (kept !== undefined) return kept
     const refused = this.#refused.get(key)
     if (refused !== undefined || this.#stopped) throw new NotRendered(refused ?? 'the service is stopping')
-    const making = this.#making.get(key) ?? this.#begin(key, report)
-    return await wait(making, signal)
+    const making = this.#making.get(key) ?? this.#begin(key, report, asker.caller)
+    return await wait(making, asker.signal)
   }
 
   stop(): void {
@@ -71,13 +74,13 @@ export class Renderer {
     this.#child?.leave('the renderer was given up')
   }
 
-  #begin(key: string, report: MarkdownReport): Making {
+  #begin(key: string, report: MarkdownReport, caller: object): Making {
     const { length } = report.bytes
     if (this.#waiting + length > MOST_WAITING)
       throw new Busy(`${this.#waiting} bytes of reports that are to be shown`)
     this.#waiting += length
     const page = this.#inTurn
-      .run(this.#slow.has(key), async () => {
+      .run(this.#slow.get(key) ?? length >= MIN_SLOW_BYTES, caller, async () => {
         // Nobody wants it any more: those behind it need not wait.
         if (making.waiting === 0) throw new Busy('nobody waits')
         return await this.#render(key, report)
@@ -96,7 +99,7 @@ export class Renderer {
     const began = performance.now()
     try {
       const page = await this.#running().ask(report)
-      if (performance.now() - began > SLOW_MS) this.#slow.set(key, true)
+      this.#slow.set(key, performance.now() - began > SLOW_MS)
       this.#kept.set(key, page)
       return page
     } catch (cause) {
