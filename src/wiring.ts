@@ -134,7 +134,7 @@ export function furnish(settings: Settings, builds: boolean) {
     house: { settings, version, startedAt: now(), now, readPage },
     guard: { settings, machine: hostname() },
     openapi: { version },
-    reader: { view: viewOf(settings), baseNames: settings.bases.map(({ name }) => name), lookMs: LOOK_MS },
+    reader: { view: viewOf(settings), lookMs: LOOK_MS },
     builder: {
       byItself: builds,
       process: (listen: Parameters<typeof builderProcess>[1]) =>

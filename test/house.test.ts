@@ -98,7 +98,7 @@ t.test('the client and the page carry along nothing that a browser lacks', async
 
 t.test('no plugin and no route imports another', async (t) => {
   for (const source of sources.filter(({ path }) => /^(plugins|routes)\//.test(path))) {
-    const siblings = source.imports.filter((name) => /^\.\/(?!(?:answers|asker|send)\.js)/.test(name))
+    const siblings = source.imports.filter((name) => /^\.\/(?!(?:answers|asker|send|turn)\.js)/.test(name))
     t.strictSame(siblings, [], source.path)
   }
 })

@@ -1,6 +1,6 @@
 import type { BuildResult } from '../schemas/rebuild.js'
 import { OwnBase, UnknownBase, notWritten as whyNotWritten } from '../services/errors.js'
-import { DEFERRED } from '../services/health.js'
+import { DEFERRED, movedNote } from '../services/health.js'
 import type { Settings } from '../services/settings.js'
 import { builderForOne } from '../wiring.js'
 import { printable } from './printable.js'
@@ -41,7 +41,13 @@ export async function buildCommand(
   }
   onStop(stop)
   try {
-    const { result, notWritten, otherSettings, isDeferred } = await builder.build(
+    const {
+      result,
+      notWritten,
+      otherSettings,
+      isDeferred,
+      moved = []
+    } = await builder.build(
       {
         mode: full ? 'full' : 'incremental',
         paths: [],
@@ -53,7 +59,7 @@ export async function buildCommand(
     shown.end()
     process.stdout.write(summary(result))
     const notes = [...(otherSettings ?? []), ...(isDeferred ? [DEFERRED] : [])]
-    for (const note of notes) process.stderr.write(`${note}\n`)
+    for (const note of [...notes, ...moved.map(movedNote)]) process.stderr.write(`${note}\n`)
     if (notWritten !== undefined) process.stderr.write(`${whyNotWritten(notWritten)}: ${settings.manifest}\n`)
     return notWritten === undefined && notes.length === 0 ? 0 : 1
   } finally {

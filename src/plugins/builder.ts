@@ -4,7 +4,7 @@ import type { BaseStatus } from '../schemas/base-status.js'
 import type { Progress, ReportPath } from '../schemas/rebuild.js'
 import type { Built } from '../services/builder-messages.js'
 import { notWritten as whyNotWritten } from '../services/errors.js'
-import { DEFERRED } from '../services/health.js'
+import { DEFERRED, movedNote } from '../services/health.js'
 import { type Job, refresh, type Tick } from '../services/job.js'
 import type { Snapshot } from '../services/manifest.js'
 import type { Reader } from '../services/reader.js'
@@ -60,7 +60,11 @@ export default fp<BuilderPluginOptions>(
         logBuild(log, built, job)
         fastify.metrics.built(built, job, progress)
         tellBases(built.status.bases)
-        tellNotes([...(built.otherSettings ?? []), ...(built.isDeferred ? [DEFERRED] : [])])
+        tellNotes([
+          ...(built.otherSettings ?? []),
+          ...(built.moved ?? []).map(movedNote),
+          ...(built.isDeferred ? [DEFERRED] : [])
+        ])
         await fastify.reader.afterBuild(built)
       },
       failed(error, job) {
@@ -129,7 +133,7 @@ function teller(log: FastifyBaseLogger): (bases: readonly BaseStatus[]) => void 
       const before = told.get(name) ?? 'ok'
       if (before === status) continue
       told.set(name, status)
-      if (status === 'ok') log.info({ base: name }, `base ${name} is back`)
+      if (status === 'ok') log.info({ base: name }, `base ${name} is ok again`)
       else log.warn({ base: name, status }, `base ${name} is ${status}: ${error}`)
     }
   }

@@ -5,17 +5,15 @@ import '../services/decorators.js'
 
 export interface ReaderPluginOptions {
   view: ManifestView
-  baseNames: readonly string[]
   /** The manifest and its companion are looked at so often without a request, in milliseconds. */
   lookMs: number
 }
 
 /** Serves the manifest's listing as `fastify.reader`. */
 export default fp<ReaderPluginOptions>(
-  async function readerPlugin(fastify: FastifyInstance, { view, baseNames, lookMs }) {
+  async function readerPlugin(fastify: FastifyInstance, { view, lookMs }) {
     const reader = new Reader({
       view,
-      baseNames,
       liveScan: () => fastify.builder.listing(),
       onUnusable(state, reason) {
         if (state === 'missing' && !reader.isReady)

@@ -23,6 +23,8 @@ export interface Built {
   otherSettings?: string[]
   /** The manifest is not written yet, since its place may still be mounted over. */
   isDeferred?: boolean
+  /** Bases whose reports were found in another folder until now. */
+  moved?: string[]
 }
 
 export type BuilderAnswer =

@@ -2,6 +2,7 @@ import type { ListingSettings, Status } from '../schemas/manifest.js'
 import type { Progress } from '../schemas/rebuild.js'
 import { buildBase } from './base-build.js'
 import { asBefore, type BaseFound } from './base-found.js'
+import { isMoved } from './base-place.js'
 import { BuildSteps } from './build-steps.js'
 import { isCoveredBy, type Job, type Tick } from './job.js'
 import { type Known, nothingKnown } from './known.js'
@@ -119,7 +120,8 @@ export class Builder {
       lastScan,
       settings: this.#ports.settings,
       names: this.#names,
-      otherSettings: this.#otherSettings(known)
+      otherSettings: this.#otherSettings(known),
+      moved: this.#moved(known)
     }
     const outcome = outcomeOf(tally, found, made, run)
     if (notWritten === undefined)
@@ -130,6 +132,13 @@ export class Builder {
 
   get #names(): string[] {
     return this.#ports.scanners.map(({ base }) => base.name)
+  }
+
+  /** Bases whose reports another build found in another folder. */
+  #moved({ bases }: Known): string[] {
+    return this.#ports.scanners
+      .filter((scanner) => isMoved(bases.get(scanner.base.name) ?? {}, scanner.place()))
+      .map(({ base }) => base.name)
   }
 
   #otherSettings({ listing, bases }: Known): string[] {

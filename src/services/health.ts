@@ -8,7 +8,7 @@ import type { Settings } from './settings.js'
 /** Who knows how the service is. */
 export interface Witnesses {
   reader: Pick<Reader, 'manifestHealth' | 'baseHealth' | 'lastGood'>
-  builder: Pick<Rebuilds, 'health' | 'isDeferred'>
+  builder: Pick<Rebuilds, 'health' | 'isDeferred' | 'moved'>
   reportsIndex: { settings: Settings; version: string; startedAt: number; now: () => number }
   nextRefreshAt(): string | null
 }
@@ -16,13 +16,13 @@ export interface Witnesses {
 /** How the service, the manifest and the bases are, from memory alone. */
 export function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: Witnesses): Health {
   const now = reportsIndex.now()
-  const notes = notesOn(reader.lastGood, builder.isDeferred, reportsIndex.settings)
+  const notes = notesOn(reader.lastGood, builder, reportsIndex.settings)
   const manifest = { ...reader.manifestHealth(now), notes }
   const bases = reportsIndex.settings.bases.map(({ name }) => reader.baseHealth(name))
   const told = builder.health(nextRefreshAt())
   const wrong =
     manifest.status !== 'ok' ||
-    notes.length > 0 ||
+    notes.length > builder.moved.length || // a move is told, and nothing is wrong with it
     told.lastError !== null ||
     bases.some(({ status }) => status === 'unavailable' || status === 'suspect')
   return {
@@ -35,10 +35,22 @@ export function healthOf({ reader, builder, reportsIndex, nextRefreshAt }: Witne
   }
 }
 
-function notesOn(snapshot: Snapshot | undefined, isDeferred: boolean, settings: Settings): string[] {
+function notesOn(
+  snapshot: Snapshot | undefined,
+  { isDeferred, moved }: Pick<Rebuilds, 'isDeferred' | 'moved'>,
+  settings: Settings
+): string[] {
   const names = settings.bases.map(({ name }) => name)
   const others = snapshot ? otherSettings(snapshot, names, listingSettingsOf(settings)) : []
-  return isDeferred ? [...others, DEFERRED] : others
+  return [...others, ...moved.map(movedNote), ...(isDeferred ? [DEFERRED] : [])]
+}
+
+/** What is told of a base whose reports were found in another folder by the build before. */
+export function movedNote(name: string): string {
+  return (
+    `the manifest had the reports of the base ${name} from another folder before the last build: the base was moved, or ` +
+    'another build on this manifest has another path for it'
+  )
 }
 
 /** Why there is no manifest yet, and what to do about it. */

@@ -84,8 +84,11 @@ export class Memory {
     const entries = new Map(known.entries)
     let added = 0
     for (const name of forgotten) {
-      const remembered = before.entries.get(name) ?? new Map()
-      entries.set(name, new Map([...remembered].map(([rel, tracked]) => [rel, taken(tracked, before.rows)])))
+      // What is served may be the manifest that lacks it.
+      const isServed = (before.entries.get(name)?.size ?? 0) > 0
+      const { rows, entries: from } = isServed ? before : this.#known
+      const remembered = from.get(name) ?? new Map()
+      entries.set(name, new Map([...remembered].map(([rel, tracked]) => [rel, taken(tracked, rows)])))
       added += remembered.size
     }
     if (added === 0 || !known.listing) return known

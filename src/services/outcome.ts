@@ -18,6 +18,8 @@ export interface Outcome {
   notWritten?: string
   /** The manifest is not written yet, since its place may still be mounted over. */
   isDeferred: boolean
+  /** Bases whose reports were found in another folder until now. */
+  moved: string[]
   /** How the manifest that it went on from was made with other settings, in sentences. */
   otherSettings: string[]
 }
@@ -40,6 +42,7 @@ export interface Run {
   names: readonly string[]
   otherSettings?: string[]
   isDeferred?: boolean
+  moved?: string[]
 }
 
 /** Puts a build's outcome together. */
@@ -63,6 +66,7 @@ export function outcomeOf(
     snapshot,
     otherSettings: run.otherSettings ?? [],
     isDeferred: run.isDeferred === true,
+    moved: run.moved ?? [],
     result: {
       ...told,
       bases: told.bases.filter(({ name }) => run.names.includes(name)),
@@ -91,7 +95,7 @@ export function outcomeOf(
 
 /** What is told of it to another process: its listing only where that is wanted, or can not be read from the manifest. */
 export function builtFrom(
-  { result, status, snapshot, notWritten, otherSettings, isDeferred }: Outcome,
+  { result, status, snapshot, notWritten, otherSettings, isDeferred, moved }: Outcome,
   handOver: boolean
 ): Built {
   const told = {
@@ -99,6 +103,7 @@ export function builtFrom(
     status,
     otherSettings,
     isDeferred,
+    moved,
     ...(notWritten !== undefined && { notWritten })
   }
   return handOver || isDeferred || notWritten !== undefined ? { ...told, snapshot: snapshot() } : told

@@ -41,8 +41,6 @@ export interface ManifestView {
 /** The outside of the reader. */
 export interface ReaderPorts {
   view: ManifestView
-  /** Names of the bases of this service. */
-  baseNames: readonly string[]
   /** One scan whose listing is handed over, shared by all who ask while it runs. */
   liveScan(): Promise<Snapshot>
   /** The manifest can not be used: a build should mend it. */
@@ -196,11 +194,8 @@ export class Reader {
 
   /** A base that a manifest never knew, and of which reports are served here: it is mended by what is known here. */
   #forgottenIn({ bases }: Snapshot): string | undefined {
-    const told = new Map(bases.map((base) => [base.name, base]))
-    const isOurs = (name: string) => this.#ports.baseNames.includes(name)
-    return this.#served?.snapshot.bases.find(
-      ({ name, count }) => count > 0 && isOurs(name) && (!told.has(name) || isForgotten(told.get(name)))
-    )?.name
+    const forgotten = new Set(bases.filter(isForgotten).map(({ name }) => name))
+    return this.#served?.snapshot.bases.find(({ name, count }) => count > 0 && forgotten.has(name))?.name
   }
 
   #serve(snapshot: Snapshot, source: 'manifest' | 'snapshot'): void {

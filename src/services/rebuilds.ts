@@ -70,6 +70,7 @@ export class Rebuilds {
   readonly #manyInTurn = new FairQueue({ atOnce: 1, maxWaiting: MOST_WAITING, what: 'checks of paths' })
   #lastDurationMs: number | null = null
   #isDeferred = false
+  #moved: readonly string[] = []
   #stopping = false
   #waitedMs: number | undefined
   #mendsInVain = 0
@@ -185,6 +186,11 @@ export class Rebuilds {
     return this.#isDeferred
   }
 
+  /** Bases whose reports were found in another folder before the last build. */
+  get moved(): readonly string[] {
+    return this.#moved
+  }
+
   get isRunning(): boolean {
     return this.#running !== undefined
   }
@@ -237,6 +243,7 @@ export class Rebuilds {
       await this.#ports.landed(built, job, this.#running.progress)
       const inVain = built.notWritten === undefined && this.#ports.wantsMending()
       this.#isDeferred = built.isDeferred === true
+      this.#moved = built.moved ?? []
       this.#mendsInVain = inVain ? this.#mendsInVain + 1 : 0
       const error = built.notWritten === undefined ? undefined : new NotWritten(built.notWritten)
       this.#last = error

@@ -4,9 +4,11 @@ import { basename, join } from 'node:path'
 import t from 'tap'
 import { BaseScanner } from '../../src/scan/base-scanner.js'
 import { isPlaceUncertain } from '../../src/scan/manifest-place.js'
-import { readMounts } from '../../src/scan/mounts.js'
+import { type Mount, readMounts } from '../../src/scan/mounts.js'
 import { findOverlaps } from '../../src/scan/overlap.js'
+import { basePlaceOf, placeAt } from '../../src/scan/place.js'
 import type { Status } from '../../src/schemas/manifest.js'
+import { isMoved, placeDigest } from '../../src/services/base-place.js'
 import { Builder, type BuilderPorts } from '../../src/services/builder.js'
 import { notWritten as whyNotWritten } from '../../src/services/errors.js'
 import { manifestFile } from '../../src/services/io/manifest-file.js'
@@ -287,8 +289,26 @@ t.test('a base that is moved to another folder is that folder, once it answers',
   await at('a')
   t.match((await at('nowhere')).result, { count: 40, bases: [{ status: 'unavailable' }] })
   t.match((await at('gone')).result, { count: 40, bases: [{ status: 'suspect' }] })
-  t.match((await at('other')).result, { count: 1, bases: [{ status: 'ok' }] })
+  const moved = await at('other')
+  t.match(moved, { moved: ['a'], result: { count: 1, bases: [{ status: 'ok' }] } })
+  t.strictSame((await at('other')).moved, [], 'it is told once')
 })
+
+t.test('the same folder by another path is no move, and keeps its guard', async (t) => {
+  const files = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`${i}.md`, '']))
+  const folder = t.testdir({ a: files })
+  const disk = { point: '/', type: 'ext4', device: '8:1', root: '/', source: 'x' }
+  const alias = { ...disk, point: '/reports', root: join(folder, 'a') }
+  const inContainer = isMoved(
+    { root: placeDigest(join(folder, 'a')), mount: basePlaceAt(join(folder, 'a'), [disk]).id as string },
+    basePlaceAt('/reports', [{ ...disk, type: 'overlay' }, alias])
+  )
+  t.notOk(inContainer)
+  t.ok(isMoved({ root: placeDigest('/x'), mount: 'other' }, basePlaceAt('/reports', [disk, alias])))
+})
+
+const basePlaceAt = (path: string, mounts: Mount[]) =>
+  basePlaceOf(placeAt(path, mounts), mounts, makeSelect(['**'], []))
 
 t.test('a base that leaves the settings stays in the listing until it is forgotten', async (t) => {
   const folder = t.testdir({ a: { 'one.md': '# One' }, b: { 'two.md': '# Two' } })

@@ -24,7 +24,6 @@ function stage(first: Seen) {
   const unusable: string[] = []
   const changes: string[] = []
   const reader = new Reader({
-    baseNames: ['a', 'b'],
     view: {
       isCurrent: () => isCurrent,
       look: async () => {
