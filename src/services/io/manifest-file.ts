@@ -89,9 +89,10 @@ export function manifestFile({ path, keep, now, canHang, placeLock }: ManifestFi
       const stamp = await stage(path, bytes, hands, async (staged) =>
         placeLock(async () => {
           checkWanted(isWanted)
+          placing(signOf(await hands.lstat(staged)))
+          // Right before the rename: where no lock keeps builders apart, what lies between is what may be lost.
           await checkBegan(began)
           if (keepsAside) await setAside(path, hands)
-          placing(signOf(await hands.lstat(staged)))
           await hands.rename(staged, path)
           return await stampNow()
         })
@@ -120,8 +121,8 @@ export function manifestFile({ path, keep, now, canHang, placeLock }: ManifestFi
   }
 
   async function checkBegan({ manifest, status }: Began): Promise<void> {
-    if ((await stampNow()) !== manifest || (await statStamp(statusPath, calls())) !== status)
-      throw overtaken()
+    if ((await statStamp(statusPath, calls())) !== status) throw overtaken()
+    if ((await stampNow()) !== manifest) throw overtaken()
   }
 }
 
