@@ -527,7 +527,7 @@ t.test('what hung while a report was read is closed when the mount answers again
   t.ok(waiting.every(({ status }) => status === 503))
   for (const controller of given) controller.abort()
   mount.thaw()
-  await until(() => held() === 0)
+  await until(() => held() === 0, 60_000)
 })
 
 function linkOf(path: string): string {

@@ -286,8 +286,7 @@ t.test('a FIFO in the place of the manifest holds no request and no stop up', as
   const { start, manifest } = stage(t)
   const service = await start()
   await service.rebuild()
-  fs.rmSync(manifest)
-  execFileSync('mkfifo', [manifest])
+  putFifo(manifest)
   t.equal((await service.listing()).count, 2)
   await t.rejects(service.rebuild(), { status: 503, message: /ENOTFILE/ })
   t.match((await service.health()).manifest, { status: 'unreadable', count: 2 })
@@ -295,10 +294,15 @@ t.test('a FIFO in the place of the manifest holds no request and no stop up', as
   fs.rmSync(manifest)
   await service.rebuild()
   t.match((await service.health()).manifest, { status: 'ok', count: 2 })
-  execFileSync('rm', [manifest])
-  execFileSync('mkfifo', [manifest])
+  putFifo(manifest)
   t.equal(await service.stop(), 0)
 })
+
+/** At once: a service makes a manifest that is gone anew. */
+function putFifo(path: string): void {
+  execFileSync('mkfifo', [`${path}.fifo`])
+  fs.renameSync(`${path}.fifo`, path)
+}
 
 t.test('what is no HTTP is told in the shape of all errors', async (t) => {
   const { start } = stage(t)
